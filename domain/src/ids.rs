@@ -1,0 +1,118 @@
+//! Identifiers: twelve bytes, written as 24 lower-case hex digits, one type for each kind of thing.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The text was not 24 lower-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 24 lower-case hex digits")]
+pub struct InvalidId;
+
+fn parse(text: &str) -> Result<[u8; 12], InvalidId> {
+    let digits = text.as_bytes();
+    if digits.len() != 24 {
+        return Err(InvalidId);
+    }
+    let mut bytes = [0; 12];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let [high, low] = pair else { return Err(InvalidId) };
+        *byte = (nibble(*high)? << 4) | nibble(*low)?;
+    }
+    Ok(bytes)
+}
+
+fn nibble(digit: u8) -> Result<u8, InvalidId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(InvalidId),
+    }
+}
+
+macro_rules! object_id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; 12]);
+
+        impl $name {
+            pub const fn from_bytes(bytes: [u8; 12]) -> Self {
+                Self(bytes)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )+};
+}
+
+object_id! {
+    /// A tenant: the account that owns everything else.
+    AccountId,
+    CategoryId,
+    ChannelId,
+    FeedItemId,
+    MediaId,
+    PostGroupId,
+    PostId,
+    TagId,
+    TeamId,
+    UserId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_reads_back_as_written() {
+        let id = PostId::from_bytes([0, 1, 2, 3, 0xab, 0xcd, 0xef, 7, 8, 9, 10, 255]);
+        assert_eq!(id.to_string(), "00010203abcdef0708090aff");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(serde_json::from_value::<PostId>(serde_json::json!(id)).unwrap(), id);
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for text in [
+            "",
+            "00010203abcdef0708090af",
+            "00010203ABCDEF0708090AFF",
+            "00010203abcdef0708090afg",
+            "ä0010203abcdef0708090aff",
+        ] {
+            assert_eq!(text.parse::<PostId>(), Err(InvalidId), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What the business decides: aggregates, their events, commands and errors.
+//!
+//! Nothing here does I/O, reads a clock, or knows SQL or HTTP. Time and the acting person come in as
+//! [`Circumstances`]; what happened goes out as events.
+
+pub mod channels;
+pub mod identity;
+pub mod posts;
+
+mod actor;
+mod failure;
+mod ids;
+mod limits;
+
+pub use actor::{Actor, Circumstances};
+pub use failure::{Failure, FailureKind, FieldErrors};
+pub use ids::{
+    AccountId, CategoryId, ChannelId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
+};
+pub use limits::*;

@@ -1,0 +1,52 @@
+//! Why a post, a group or a workbench refuses a command.
+
+use super::Status;
+use crate::{Failure, FailureKind, FieldErrors};
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PostError {
+    #[error("there is no such post")]
+    PostNotFound,
+    #[error("there is no such post group")]
+    GroupNotFound,
+    #[error("a post that is {status} can not be {attempted}")]
+    WrongStatus { status: Status, attempted: &'static str },
+    #[error("the post has no publishTime; set one, or use publish instead of schedule")]
+    PublishTimeMissing,
+    #[error("the post has a publishTime; use schedule, or clear it to publish at once")]
+    PublishTimeSet,
+    #[error("the content is not valid for this network")]
+    Invalid(FieldErrors),
+    #[error("the post already exists")]
+    AlreadyExists,
+    #[error("a post group with posts in preDraft is already open; save, schedule, publish or delete it first")]
+    WorkbenchTaken,
+    #[error("the group holds posts of others, or posts that are no longer preDraft")]
+    GroupNotDeletable,
+    #[error("this outcome belongs to another publication")]
+    OtherPublication,
+    #[error("the post is not due yet")]
+    NotDue,
+}
+
+impl From<PostError> for Failure {
+    fn from(error: PostError) -> Self {
+        let message = error.to_string();
+        match error {
+            PostError::PostNotFound | PostError::GroupNotFound => {
+                Self::new(FailureKind::NotFound, "NotFoundError", message)
+            }
+            PostError::Invalid(fields) => {
+                Self::new(FailureKind::Invalid, "ValidationError", message).with_fields(fields)
+            }
+            PostError::WrongStatus { .. }
+            | PostError::PublishTimeMissing
+            | PostError::PublishTimeSet
+            | PostError::AlreadyExists
+            | PostError::WorkbenchTaken
+            | PostError::GroupNotDeletable
+            | PostError::OtherPublication
+            | PostError::NotDue => Self::new(FailureKind::Conflict, "ConflictError", message),
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The post: what it is, and which commands it accepts when.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Content, PostCommand, PostEdit, PostError, PostEvent, Status, validation};
+use crate::{AccountId, CategoryId, ChannelId, Circumstances, PostGroupId, PostId, TagId, UserId, channels::Network};
+
+/// The channel a post is for, as it was when the post was planned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelRef {
+    pub id: ChannelId,
+    pub unique_name: String,
+    pub social_network: Network,
+}
+
+/// Source: seed 003, `Post.flags`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Flags {
+    pub needs_attention: bool,
+    pub imported: bool,
+    pub promoted: bool,
+    pub darkpost: bool,
+}
+
+/// Published by a person, with a reminder. Source: seed 003, `Post.storyWorkaround`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoryWorkaround {
+    pub publisher: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reminder_time: Option<DateTime<Utc>>,
+}
+
+/// The call to the network that is under way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Publication {
+    /// The idempotency key that the network was, or will be, called with.
+    pub key: String,
+    /// The call ended without an answer that can be trusted.
+    pub outcome_unknown: bool,
+}
+
+/// A post that exists (or did, when `status` is `Deleted`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PostState {
+    pub id: PostId,
+    pub account_id: AccountId,
+    pub group_id: PostGroupId,
+    pub channel: ChannelRef,
+    pub status: Status,
+    pub flags: Flags,
+    pub author: UserId,
+    pub suggestion_author: Option<UserId>,
+    pub assignee: Option<UserId>,
+    pub tags: Vec<TagId>,
+    pub categories: Vec<CategoryId>,
+    pub content: Content,
+    pub publish_time: Option<DateTime<Utc>>,
+    pub publish_time_zone: Option<String>,
+    pub story_workaround: Option<StoryWorkaround>,
+    pub network_item_id: Option<String>,
+    pub network_url: Option<String>,
+    /// How many publications were ever started; the next one's key carries this number.
+    pub publications: u32,
+    pub publication: Option<Publication>,
+}
+
+/// The aggregate. Empty until `Planned`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Post(pub Option<PostState>);
+
+impl Post {
+    /// The post, or the reason there is none: never planned, or deleted.
+    pub fn existing(&self) -> Result<&PostState, PostError> {
+        self.0.as_ref().filter(|post| post.status != Status::Deleted).ok_or(PostError::PostNotFound)
+    }
+
+    fn allowed(&self, action: Action, attempted: &'static str) -> Result<&PostState, PostError> {
+        let post = self.existing()?;
+        match post.status.after(action) {
+            Some(_) => Ok(post),
+            None => Err(PostError::WrongStatus { status: post.status, attempted }),
+        }
+    }
+
+    /// The publication under way, when `key` is its key.
+    fn publication(&self, key: &str) -> Result<&Publication, PostError> {
+        let publication = self.existing()?.publication.as_ref();
+        publication.filter(|publication| publication.key == key).ok_or(PostError::OtherPublication)
+    }
+
+    /// What a command leads to; nothing is applied here.
+    fn decide(&self, command: PostCommand, at: &Circumstances) -> Result<Vec<PostEvent>, PostError> {
+        match command {
+            PostCommand::Plan { id, account_id, group_id, channel, author, publish_time, publish_time_zone } => {
+                if self.0.is_some() {
+                    return Err(PostError::AlreadyExists);
+                }
+                validation::time_zone(publish_time_zone.as_deref())?;
+                Ok(vec![PostEvent::Planned {
+                    id,
+                    account_id,
+                    group_id,
+                    channel,
+                    author,
+                    publish_time,
+                    publish_time_zone,
+                }])
+            }
+            PostCommand::Edit(edit) => self.edit(*edit, at),
+            PostCommand::SaveAsDraft => {
+                self.allowed(Action::SaveAsDraft, "saved as a draft")?;
+                Ok(vec![PostEvent::SavedAsDraft])
+            }
+            PostCommand::Suggest => {
+                let post = self.allowed(Action::Suggest, "suggested")?;
+                validation::for_network(post.channel.social_network, &post.content)?;
+                Ok(vec![PostEvent::Suggested { by: at.actor.user() }])
+            }
+            PostCommand::Approve => {
+                let publish_time = self.ready_to_schedule(Action::Approve, "approved", at)?;
+                Ok(vec![PostEvent::Approved { publish_time }])
+            }
+            PostCommand::Reject { message, item_id } => {
+                self.allowed(Action::Reject, "rejected")?;
+                if let Some(message) = &message {
+                    validation::comment(message, 0)?;
+                }
+                Ok(vec![PostEvent::Rejected { message, item_id }])
+            }
+            PostCommand::Schedule => {
+                let publish_time = self.ready_to_schedule(Action::Schedule, "scheduled", at)?;
+                Ok(vec![PostEvent::Scheduled { publish_time }])
+            }
+            PostCommand::Publish => {
+                let post = self.allowed(Action::Schedule, "published")?;
+                if post.publish_time.is_some() {
+                    return Err(PostError::PublishTimeSet);
+                }
+                validation::for_network(post.channel.social_network, &post.content)?;
+                Ok(vec![
+                    PostEvent::PublishTimeSet {
+                        publish_time: Some(at.now),
+                        publish_time_zone: post.publish_time_zone.clone(),
+                    },
+                    PostEvent::Scheduled { publish_time: at.now },
+                ])
+            }
+            PostCommand::Unschedule => {
+                self.allowed(Action::Unschedule, "unscheduled")?;
+                Ok(vec![PostEvent::Unscheduled])
+            }
+            PostCommand::Comment { item_id, message, mentions } => {
+                self.existing()?;
+                validation::comment(&message, mentions.len())?;
+                Ok(vec![PostEvent::Commented { item_id, message, mentions }])
+            }
+            PostCommand::Delete => {
+                self.allowed(Action::Delete, "deleted")?;
+                Ok(vec![PostEvent::Deleted])
+            }
+            PostCommand::StartPublishing => {
+                let post = self.allowed(Action::StartPublishing, "sent to the network")?;
+                if post.publish_time.is_none_or(|due| due > at.now) {
+                    return Err(PostError::NotDue);
+                }
+                let publication = post.publications + 1;
+                Ok(vec![PostEvent::PublishingStarted { publication, key: format!("{}-{publication}", post.id) }])
+            }
+            PostCommand::RecordPublished { key, network_item_id, network_url } => {
+                self.allowed(Action::RecordPublished, "marked as published")?;
+                self.publication(&key)?;
+                Ok(vec![PostEvent::Published { key, network_item_id, network_url }])
+            }
+            PostCommand::RecordFailure { key, reason, error } => {
+                let post = self.allowed(Action::RecordFailure, "marked as failed")?;
+                match &key {
+                    Some(key) => drop(self.publication(key)?),
+                    None if post.publication.is_some() => return Err(PostError::OtherPublication),
+                    None => {}
+                }
+                Ok(vec![PostEvent::PublishingFailed { reason, error }])
+            }
+            PostCommand::RecordUnknown { key, error } => {
+                self.allowed(Action::RecordUnknown, "marked as unknown")?;
+                if self.publication(&key)?.outcome_unknown {
+                    return Ok(vec![]);
+                }
+                Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error }])
+            }
+        }
+    }
+
+    /// What schedule and approve share: a time that is set and to come, and content the network takes.
+    fn ready_to_schedule(
+        &self,
+        action: Action,
+        attempted: &'static str,
+        at: &Circumstances,
+    ) -> Result<DateTime<Utc>, PostError> {
+        let post = self.allowed(action, attempted)?;
+        let publish_time = post.publish_time.ok_or(PostError::PublishTimeMissing)?;
+        validation::publish_time(publish_time, at.now)?;
+        validation::for_network(post.channel.social_network, &post.content)?;
+        Ok(publish_time)
+    }
+
+    /// One event for each thing that really changes, so the history tells what was changed.
+    fn edit(&self, edit: PostEdit, at: &Circumstances) -> Result<Vec<PostEvent>, PostError> {
+        let post = self.allowed(Action::Edit, "edited")?;
+        validation::edit(&edit)?;
+        let mut events = Vec::new();
+        if let Some(content) = edit.content.filter(|content| *content != post.content) {
+            if post.status == Status::Scheduled {
+                validation::for_network(post.channel.social_network, &content)?;
+            }
+            events.push(PostEvent::ContentEdited { content: Box::new(content) });
+        }
+        let publish_time = edit.publish_time.unwrap_or(post.publish_time);
+        let publish_time_zone = edit.publish_time_zone.unwrap_or_else(|| post.publish_time_zone.clone());
+        if publish_time != post.publish_time || publish_time_zone != post.publish_time_zone {
+            if post.status == Status::Scheduled {
+                let publish_time = publish_time.ok_or(PostError::PublishTimeMissing)?;
+                validation::publish_time(publish_time, at.now)?;
+            }
+            events.push(PostEvent::PublishTimeSet { publish_time, publish_time_zone });
+        }
+        if let Some(tags) = edit.tags.filter(|tags| *tags != post.tags) {
+            events.push(PostEvent::TagsSet { tags });
+        }
+        if let Some(categories) = edit.categories.filter(|categories| *categories != post.categories) {
+            events.push(PostEvent::CategoriesSet { categories });
+        }
+        if let Some(assignee) = edit.assignee.filter(|assignee| *assignee != post.assignee) {
+            events.push(PostEvent::Assigned { assignee });
+        }
+        if let Some(story_workaround) = edit.story_workaround.filter(|story| *story != post.story_workaround) {
+            events.push(PostEvent::StoryWorkaroundSet { story_workaround });
+        }
+        if edit.needs_attention == Some(false) && post.flags.needs_attention {
+            events.push(PostEvent::AttentionCleared);
+        }
+        Ok(events)
+    }
+}
+
+impl Aggregate for Post {
+    const TYPE: &'static str = "post";
+    type Command = PostCommand;
+    type Event = PostEvent;
+    type Error = PostError;
+    type Services = Circumstances;
+
+    async fn handle(
+        &mut self,
+        command: PostCommand,
+        at: &Circumstances,
+        sink: &EventSink<Self>,
+    ) -> Result<(), PostError> {
+        for event in self.decide(command, at)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: PostEvent) {
+        if let PostEvent::Planned { id, account_id, group_id, channel, author, publish_time, publish_time_zone } = event
+        {
+            self.0 = Some(PostState {
+                id,
+                account_id,
+                group_id,
+                channel,
+                status: Status::PreDraft,
+                flags: Flags::default(),
+                author,
+                suggestion_author: None,
+                assignee: None,
+                tags: Vec::new(),
+                categories: Vec::new(),
+                content: Content::default(),
+                publish_time,
+                publish_time_zone,
+                story_workaround: None,
+                network_item_id: None,
+                network_url: None,
+                publications: 0,
+                publication: None,
+            });
+        } else if let Some(post) = &mut self.0 {
+            post.apply(event);
+        }
+    }
+}
+
+impl PostState {
+    fn apply(&mut self, event: PostEvent) {
+        match event {
+            // The aggregate has taken it already.
+            PostEvent::Planned { .. } => {}
+            PostEvent::ContentEdited { content } => self.content = *content,
+            PostEvent::PublishTimeSet { publish_time, publish_time_zone } => {
+                self.publish_time = publish_time;
+                self.publish_time_zone = publish_time_zone;
+            }
+            PostEvent::TagsSet { tags } => self.tags = tags,
+            PostEvent::CategoriesSet { categories } => self.categories = categories,
+            PostEvent::Assigned { assignee } => self.assignee = assignee,
+            PostEvent::StoryWorkaroundSet { story_workaround } => self.story_workaround = story_workaround,
+            PostEvent::AttentionCleared => self.flags.needs_attention = false,
+            PostEvent::SavedAsDraft => self.status = Status::Draft,
+            PostEvent::Suggested { by } => {
+                self.status = Status::NeedsApproval;
+                self.flags.needs_attention = false;
+                self.suggestion_author = by;
+            }
+            PostEvent::Approved { publish_time } | PostEvent::Scheduled { publish_time } => {
+                self.status = Status::Scheduled;
+                self.flags.needs_attention = false;
+                self.publish_time = Some(publish_time);
+            }
+            PostEvent::Rejected { .. } => {
+                self.status = Status::Draft;
+                self.flags.needs_attention = true;
+                self.assignee = self.suggestion_author;
+            }
+            PostEvent::Unscheduled => self.status = Status::Draft,
+            PostEvent::PublishingStarted { publication, key } => {
+                self.status = Status::Publishing;
+                self.publications = publication;
+                self.publication = Some(Publication { key, outcome_unknown: false });
+            }
+            PostEvent::PublishingOutcomeUnknown { .. } => {
+                self.flags.needs_attention = true;
+                if let Some(publication) = &mut self.publication {
+                    publication.outcome_unknown = true;
+                }
+            }
+            PostEvent::Published { network_item_id, network_url, .. } => {
+                self.status = Status::Published;
+                self.flags.needs_attention = false;
+                self.publication = None;
+                self.network_item_id = network_item_id;
+                self.network_url = network_url;
+            }
+            PostEvent::PublishingFailed { .. } => {
+                self.status = Status::FailedToPublish;
+                self.flags.needs_attention = true;
+                self.publication = None;
+            }
+            PostEvent::Commented { .. } => {}
+            PostEvent::Deleted => self.status = Status::Deleted,
+        }
+    }
+}
