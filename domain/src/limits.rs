@@ -20,3 +20,6 @@ pub const CHANNEL_NAME_CHARS_MAX: usize = 50;
 pub const EMAIL_ADVANCE_MINUTES_MAX: u16 = 1_440;
 /// Recipients, and carbon copies, of one placeholder channel.
 pub const PLACEHOLDER_RECIPIENTS_MAX: usize = 50;
+
+/// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
+pub const STATE_VERSION: i32 = 1;

@@ -75,7 +75,7 @@ CREATE TABLE vault (
 -- succeeds or fails as a whole. Every statement here sees what was committed before the head's lock was taken,
 -- because a volatile function takes a new snapshot for each of its statements.
 --
--- Returns one row for each append that was refused, and one with append = -1 that tells the first position used.
+-- Returns one row for each append that was refused, and one with append = -1 that tells the position before the batch.
 CREATE FUNCTION append_events(
     stream_append int[], stream_type text[], stream_id text[], stream_sequence bigint[],
     receipt_append int[], receipt_tenant text[], receipt_command text[], receipt_fingerprint text[],
@@ -153,6 +153,6 @@ BEGIN
         WHERE refused IS NULL OR r.append <> ALL (refused);
     END IF;
 
-    append := -1; reason := 'first'; stream := 0; value := first_ + 1;
+    append := -1; reason := 'before'; stream := 0; value := first_;
     RETURN NEXT;
 END $$;

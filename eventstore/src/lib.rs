@@ -2,7 +2,28 @@
 //! that the embedded default runs on. What events mean, and what they lead to, lives elsewhere.
 
 pub mod clock;
-mod event;
 pub mod ids;
 
+mod aggregates;
+mod append;
+mod cache;
+mod database;
+mod event;
+mod head;
+mod limits;
+mod log;
+mod read;
+mod receipts;
+mod store;
+mod subscription;
+
+pub use aggregates::{DecodeError, LoadError, Loaded, decode};
+pub use append::{Append, AppendError, Appended, Receipt, StreamAppend};
+pub use database::Database;
 pub use event::{Metadata, NewEvent, Position, RecordedEvent, Sequence, StreamId};
+pub use limits::*;
+pub use log::{EventLog, LogTasks};
+pub use read::{EventFilter, LogError, Page};
+pub use receipts::KeptReceipt;
+pub use store::{AggregateStore, StoreContext};
+pub use subscription::Subscription;

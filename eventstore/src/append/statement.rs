@@ -1,0 +1,145 @@
+//! The one statement that writes a batch, and the one that finds out whether it did.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, PgConnection};
+use uuid::Uuid;
+
+use super::batch::{Batch, Refusal, Verdict};
+use crate::Position;
+
+/// The arguments of `append_events`, an array a column.
+#[derive(Default)]
+struct Columns<'a> {
+    stream_append: Vec<i32>,
+    stream_type: Vec<&'a str>,
+    stream_id: Vec<&'a str>,
+    stream_sequence: Vec<i64>,
+    receipt_append: Vec<i32>,
+    receipt_tenant: Vec<String>,
+    receipt_command: Vec<&'a str>,
+    receipt_fingerprint: Vec<&'a str>,
+    receipt_outcome: Vec<&'a str>,
+    event_append: Vec<i32>,
+    event_aggregate_type: Vec<&'a str>,
+    event_aggregate_id: Vec<&'a str>,
+    event_sequence: Vec<i64>,
+    event_type: Vec<&'a str>,
+    event_version: Vec<&'a str>,
+    event_payload: Vec<&'a str>,
+    event_metadata: Vec<&'a str>,
+    event_id: Vec<Uuid>,
+    event_tenant: Vec<String>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(batch: &'a Batch) -> Self {
+        let mut columns = Self::default();
+        for (number, append) in (0i32..).zip(batch.iter()) {
+            let tenant = append.tenant.to_string();
+            for stream in &append.streams {
+                columns.stream_append.push(number);
+                columns.stream_type.push(&stream.stream.aggregate_type);
+                columns.stream_id.push(&stream.stream.aggregate_id);
+                columns.stream_sequence.push(stream.expected);
+                for (sequence, event) in (stream.expected + 1..).zip(&stream.events) {
+                    columns.event_append.push(number);
+                    columns.event_aggregate_type.push(&stream.stream.aggregate_type);
+                    columns.event_aggregate_id.push(&stream.stream.aggregate_id);
+                    columns.event_sequence.push(sequence);
+                    columns.event_type.push(&event.event_type);
+                    columns.event_version.push(&event.event_version);
+                    columns.event_payload.push(&event.payload);
+                    columns.event_metadata.push(&event.metadata);
+                    columns.event_id.push(event.event_id);
+                    columns.event_tenant.push(tenant.clone());
+                }
+            }
+            if let Some(receipt) = &append.receipt {
+                columns.receipt_append.push(number);
+                columns.receipt_tenant.push(tenant);
+                columns.receipt_command.push(&receipt.command_id);
+                columns.receipt_fingerprint.push(&receipt.fingerprint);
+                columns.receipt_outcome.push(&receipt.outcome);
+            }
+        }
+        columns
+    }
+}
+
+/// Writes what can be written, in one round trip and one implicit transaction.
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    now: DateTime<Utc>,
+) -> Result<Verdict, sqlx::Error> {
+    let columns = Columns::of(batch);
+    let rows = sqlx::query!(
+        r#"SELECT append AS "append!", reason AS "reason!", stream AS "stream!", value AS "value!"
+           FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
+        &columns.stream_append,
+        &columns.stream_type as _,
+        &columns.stream_id as _,
+        &columns.stream_sequence,
+        &columns.receipt_append,
+        &columns.receipt_tenant,
+        &columns.receipt_command as _,
+        &columns.receipt_fingerprint as _,
+        &columns.receipt_outcome as _,
+        &columns.event_append,
+        &columns.event_aggregate_type as _,
+        &columns.event_aggregate_id as _,
+        &columns.event_sequence,
+        &columns.event_type as _,
+        &columns.event_version as _,
+        &columns.event_payload as _,
+        &columns.event_metadata as _,
+        &columns.event_id,
+        &columns.event_tenant,
+        now,
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut verdict = Verdict { before: 0, refusals: HashMap::new() };
+    for row in rows {
+        match (usize::try_from(row.append), row.reason.as_str()) {
+            (Err(_), _) => verdict.before = row.value,
+            (Ok(append), "receipt") => drop(verdict.refusals.insert(append, Refusal::Receipt)),
+            (Ok(append), _) => {
+                let stream = usize::try_from(row.stream).unwrap_or_default();
+                // A repeat is a repeat, whatever became of its streams since.
+                verdict.refusals.entry(append).or_insert(Refusal::Sequence { stream, actual: row.value });
+            }
+        }
+    }
+    Ok(verdict)
+}
+
+/// Which appends of a batch whose connection was lost are in the log, by number, with their first position.
+///
+/// The head's lock waits for a statement of ours that the server may still be running.
+pub(super) async fn landed(
+    connection: &mut PgConnection,
+    batch: &Batch,
+) -> Result<HashMap<usize, Position>, sqlx::Error> {
+    let columns = Columns::of(batch);
+    let mut transaction = connection.begin().await?;
+    sqlx::query!("SELECT position FROM log_head FOR UPDATE").fetch_one(&mut *transaction).await?;
+    let rows = sqlx::query!(
+        r#"SELECT a.append AS "append!", min(e.position) AS "first!"
+           FROM unnest($1::int[], $2::text[], $3::text[], $4::bigint[], $5::uuid[])
+                    AS a (append, aggregate_type, aggregate_id, sequence, event_id)
+           JOIN events e USING (aggregate_type, aggregate_id, sequence, event_id)
+           GROUP BY a.append"#,
+        &columns.event_append,
+        &columns.event_aggregate_type as _,
+        &columns.event_aggregate_id as _,
+        &columns.event_sequence,
+        &columns.event_id,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(rows.into_iter().filter_map(|row| Some((usize::try_from(row.append).ok()?, row.first))).collect())
+}

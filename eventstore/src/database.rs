@@ -1,0 +1,81 @@
+//! The connection to PostgreSQL, and the schema it must have.
+
+use std::time::Duration;
+
+use sqlx::{
+    ConnectOptions, PgConnection, PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// How long a request may wait for a connection of the pool.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// PostgreSQL: a pool for short statements, and the means to open a connection of one's own.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+impl Database {
+    /// Connects; read models are found by the search path, as are the tables of the next version of one when a
+    /// rebuild puts its schema there instead.
+    ///
+    /// # Errors
+    /// When PostgreSQL can not be reached or refuses.
+    pub async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, sqlx::Error> {
+        let options = options
+            .options([("search_path", "public,read_model")])
+            .application_name("palaver")
+            .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
+        let pool = PgPoolOptions::new()
+            .max_connections(connections_max)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options.clone())
+            .await?;
+        Ok(Self { pool, options })
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// A connection outside the pool, for whoever keeps one for good.
+    ///
+    /// # Errors
+    /// When PostgreSQL can not be reached or refuses.
+    pub async fn dedicated(&self, application_name: &str) -> Result<PgConnection, sqlx::Error> {
+        self.options.clone().application_name(application_name).connect().await
+    }
+
+    /// Brings the schema up to this version. Safe to run from many processes at once.
+    ///
+    /// # Errors
+    /// When a migration fails, or the database has one that this version does not know.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        MIGRATIONS.run(&self.pool).await
+    }
+
+    /// Migrations that this version has and the database has not.
+    ///
+    /// # Errors
+    /// When the database can not be asked.
+    pub async fn migrations_pending(&self) -> Result<usize, sqlx::Error> {
+        let known: bool = sqlx::query_scalar("SELECT to_regclass('public._sqlx_migrations') IS NOT NULL")
+            .fetch_one(&self.pool)
+            .await?;
+        let applied: Vec<i64> = if known {
+            sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(&self.pool).await?
+        } else {
+            Vec::new()
+        };
+        Ok(MIGRATIONS.iter().filter(|migration| !applied.contains(&migration.version)).count())
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

@@ -1,0 +1,151 @@
+//! Reading the log: by stream, by range, by filter; in pages, so that memory stays bounded however long the log is.
+
+use futures::{Stream, stream};
+use palaver_domain::AccountId;
+use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+
+use crate::{Position, READ_PAGE_EVENTS_MAX, RecordedEvent, Sequence, StreamId};
+
+/// What one wants of the log. Empty lists and `None` mean all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    pub tenant: Option<AccountId>,
+    pub aggregate_types: Vec<String>,
+    pub event_types: Vec<String>,
+}
+
+/// Some events, and how far the log was searched for them: the cursor for the next page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub events: Vec<RecordedEvent>,
+    pub scanned_to: Position,
+}
+
+/// The log could not be read. It never means that the log has ended.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("the log could not be read")]
+    Database(#[from] sqlx::Error),
+    #[error("the log at position {position} holds something that is no event: {reason}")]
+    Corrupt { position: Position, reason: String },
+}
+
+const COLUMNS: &str = "SELECT position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type, \
+     event_version, payload, metadata, recorded_at FROM events";
+
+/// A row before its identifiers are checked.
+struct EventRow(Result<RecordedEvent, LogError>);
+
+impl FromRow<'_, PgRow> for EventRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let position = row.try_get("position")?;
+        let corrupt = |reason: String| LogError::Corrupt { position, reason };
+        let tenant: &str = row.try_get("tenant_id")?;
+        let metadata: serde_json::Value = row.try_get("metadata")?;
+        let event = (tenant.parse().map_err(|error| corrupt(format!("tenant_id: {error}")))).and_then(|tenant_id| {
+            Ok((tenant_id, serde_json::from_value(metadata).map_err(|error| corrupt(format!("metadata: {error}")))?))
+        });
+        let (tenant_id, metadata) = match event {
+            Ok(checked) => checked,
+            Err(error) => return Ok(Self(Err(error))),
+        };
+        Ok(Self(Ok(RecordedEvent {
+            position,
+            event_id: row.try_get("event_id")?,
+            tenant_id,
+            stream: StreamId {
+                aggregate_type: row.try_get("aggregate_type")?,
+                aggregate_id: row.try_get("aggregate_id")?,
+            },
+            sequence: row.try_get("sequence")?,
+            event_type: row.try_get("event_type")?,
+            event_version: row.try_get("event_version")?,
+            payload: row.try_get("payload")?,
+            metadata,
+            recorded_at: row.try_get("recorded_at")?,
+        })))
+    }
+}
+
+async fn fetch(mut query: QueryBuilder<'_, Postgres>, pool: &PgPool) -> Result<Vec<RecordedEvent>, LogError> {
+    let rows: Vec<EventRow> = query.build_query_as().fetch_all(pool).await?;
+    rows.into_iter().map(|row| row.0).collect()
+}
+
+fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &EventFilter) {
+    if let Some(tenant) = filter.tenant {
+        query.push(" AND tenant_id = ").push_bind(tenant.to_string());
+    }
+    for (column, values) in [("aggregate_type", &filter.aggregate_types), ("event_type", &filter.event_types)] {
+        match values.as_slice() {
+            [] => {}
+            // A single value lets PostgreSQL walk that value's index in order of position.
+            [one] => drop(query.push(format_args!(" AND {column} = ")).push_bind(one.clone())),
+            many => drop(query.push(format_args!(" AND {column} = ANY(")).push_bind(many.to_vec()).push(")")),
+        }
+    }
+}
+
+/// The position of the last event, 0 when there is none.
+pub(crate) async fn head(pool: &PgPool) -> Result<Position, LogError> {
+    Ok(sqlx::query_scalar!("SELECT position FROM log_head").fetch_one(pool).await?)
+}
+
+/// Events with `after < position <= to` that match. Positions are gapless, so the range bounds the work.
+pub(crate) async fn range(
+    pool: &PgPool,
+    after: Position,
+    to: Position,
+    filter: &EventFilter,
+) -> Result<Vec<RecordedEvent>, LogError> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(to);
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY position");
+    fetch(query, pool).await
+}
+
+/// At most `limit` events after `after` that match, however far apart they are.
+pub(crate) async fn page(pool: &PgPool, after: Position, filter: &EventFilter, limit: i64) -> Result<Page, LogError> {
+    // Asked first: what is appended in between is found by the next page.
+    let head = head(pool).await?.max(after);
+    let limit = limit.clamp(1, READ_PAGE_EVENTS_MAX);
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(head);
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY position LIMIT ").push_bind(limit);
+    let events = fetch(query, pool).await?;
+    let full = events.len() as i64 == limit;
+    let scanned_to = if full { events.last().map_or(head, |event| event.position) } else { head };
+    Ok(Page { events, scanned_to })
+}
+
+/// At most `limit` events of one stream, after sequence `after`.
+pub(crate) async fn stream(
+    pool: &PgPool,
+    stream: &StreamId,
+    after: Sequence,
+    limit: i64,
+) -> Result<Vec<RecordedEvent>, LogError> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push(" WHERE aggregate_type = ").push_bind(&stream.aggregate_type);
+    query.push(" AND aggregate_id = ").push_bind(&stream.aggregate_id);
+    query.push(" AND sequence > ").push_bind(after).push(" ORDER BY sequence LIMIT ").push_bind(limit);
+    fetch(query, pool).await
+}
+
+/// Every matching event up to the head of the log, a page in memory at a time. An error ends it as an error.
+pub(crate) fn pages(
+    pool: PgPool,
+    after: Position,
+    filter: EventFilter,
+) -> impl Stream<Item = Result<Vec<RecordedEvent>, LogError>> {
+    stream::try_unfold(after, move |after| {
+        let (pool, filter) = (pool.clone(), filter.clone());
+        async move {
+            let page = page(&pool, after, &filter, READ_PAGE_EVENTS_MAX).await?;
+            let ended = page.events.is_empty();
+            Ok((!ended).then_some((page.events, page.scanned_to)))
+        }
+    })
+}
