@@ -9,8 +9,11 @@ pub mod posts;
 
 mod actor;
 mod failure;
+mod findings;
 mod ids;
 mod limits;
+mod text;
+mod upcast;
 
 pub use actor::{Actor, Circumstances};
 pub use failure::{Failure, FailureKind, FieldErrors};
@@ -18,3 +21,4 @@ pub use ids::{
     AccountId, CategoryId, ChannelId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
 };
 pub use limits::*;
+pub use upcast::{FIRST_VERSION, UPCASTERS, UpcastError, Upcaster, newest_version, upcast};

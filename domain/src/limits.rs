@@ -16,10 +16,40 @@ pub const COMMENT_CHARS_MAX: usize = 10_000;
 pub const MENTIONS_PER_COMMENT_MAX: usize = 50;
 /// Characters of a channel's name. Source: seed 003, placeholder channels.
 pub const CHANNEL_NAME_CHARS_MAX: usize = 50;
+/// Characters of a channel's name as it is known on the network.
+pub const CHANNEL_UNIQUE_NAME_CHARS_MAX: usize = 254;
 /// Minutes before publication at which a placeholder's recipients are told. Source: seed 003, `emailAdvance`.
 pub const EMAIL_ADVANCE_MINUTES_MAX: u16 = 1_440;
 /// Recipients, and carbon copies, of one placeholder channel.
 pub const PLACEHOLDER_RECIPIENTS_MAX: usize = 50;
+/// Characters of a title: of a post, a product, a link's preview.
+pub const TITLE_CHARS_MAX: usize = 500;
+/// Characters of a description, a note, an alternative text.
+pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
+/// Characters of an identifier that another system made, and of a name that goes with it.
+pub const FOREIGN_ID_CHARS_MAX: usize = 500;
+/// Characters of a web address.
+pub const URL_CHARS_MAX: usize = 2_048;
+/// Characters kept of what a network says about a publication.
+pub const REPORT_CHARS_MAX: usize = 2_000;
+/// The highest `index` of a medium. Source: seed 003, images, videos and animations.
+pub const MEDIA_INDEX_MAX: u8 = 9;
+/// People, and products, marked on one medium.
+pub const MARKS_PER_MEDIUM_MAX: usize = 50;
+/// Mentions, links, and inline links, of one post.
+pub const REFERENCES_PER_POST_MAX: usize = 100;
+/// Bytes of what one network's own settings come to as JSON.
+pub const NETWORK_SETTINGS_BYTES_MAX: usize = 65_536;
+/// The years a publish time may lie in, so that every reader of it understands it.
+pub const PUBLISH_TIME_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+/// What a tweet may weigh, by the network's weighted counting.
+pub const TWEET_LENGTH_MAX: usize = 280;
+/// Images of one tweet. Source: seed 003, `max4ImagesForTwitterTweet`.
+pub const TWEET_IMAGES_MAX: usize = 4;
+/// Characters of an account's name, and of a user's.
+pub const IDENTITY_NAME_CHARS_MAX: usize = 254;
+/// Teams that one channel, or one user, belongs to.
+pub const TEAMS_PER_MEMBER_MAX: usize = 1_000;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
 pub const STATE_VERSION: i32 = 1;

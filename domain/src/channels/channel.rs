@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChannelCommand, ChannelError, ChannelEvent, Connection, Network};
 use crate::{
-    AccountId, CHANNEL_NAME_CHARS_MAX, ChannelId, Circumstances, EMAIL_ADVANCE_MINUTES_MAX, FieldErrors,
-    PLACEHOLDER_RECIPIENTS_MAX, TeamId,
+    AccountId, CHANNEL_NAME_CHARS_MAX, CHANNEL_UNIQUE_NAME_CHARS_MAX, ChannelId, Circumstances,
+    EMAIL_ADVANCE_MINUTES_MAX, PLACEHOLDER_RECIPIENTS_MAX, TEAMS_PER_MEMBER_MAX, TeamId, findings::Findings,
+    identity::Role,
 };
+
+/// Where people publish by hand. Source: seed 003, POST /channels/placeholder, `network`.
+const PLACEHOLDER_NETWORKS: [&str; 5] = ["INSTAGRAM", "YOUTUBE", "GOOGLEPLUS", "WORDPRESS", "LINKEDIN"];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -27,6 +31,14 @@ pub struct ChannelState {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Channel(pub Option<ChannelState>);
+
+impl ChannelState {
+    /// Whether somebody with this role in these teams may use the channel: administrators all, others those of their
+    /// teams and those that no team has claimed.
+    pub fn visible_to(&self, role: Role, team_ids: &[TeamId]) -> bool {
+        role == Role::Admin || self.team_ids.is_empty() || self.team_ids.iter().any(|team| team_ids.contains(team))
+    }
+}
 
 impl Channel {
     pub fn existing(&self) -> Result<&ChannelState, ChannelError> {
@@ -52,8 +64,7 @@ impl Aggregate for Channel {
                 if self.0.is_some() {
                     return Err(ChannelError::AlreadyExists);
                 }
-                validate(&name, &connection)?;
-                let unique_name = unique_name.unwrap_or_else(|| name.clone());
+                let unique_name = unique_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| name.clone());
                 let event = ChannelEvent::Connected {
                     id,
                     account_id,
@@ -64,6 +75,7 @@ impl Aggregate for Channel {
                     image_url,
                     team_ids,
                 };
+                validate(&event)?;
                 sink.write(event, self).await;
             }
             ChannelCommand::Reactivate => {
@@ -106,31 +118,45 @@ impl Aggregate for Channel {
     }
 }
 
-/// Source: seed 003, POST /channels/placeholder.
-fn validate(name: &str, connection: &Connection) -> Result<(), ChannelError> {
-    let mut fields = FieldErrors::new();
-    let mut add = |field: &str, code: &str| fields.entry(field.to_owned()).or_default().push(code.to_owned());
-    if name.trim().is_empty() {
-        add("name", "required");
+/// Whether a channel may begin as this event says. Source: seed 003, POST /channels/placeholder, with its names.
+fn validate(connected: &ChannelEvent) -> Result<(), ChannelError> {
+    let ChannelEvent::Connected { network, connection, name, unique_name, image_url, team_ids, .. } = connected else {
+        return Ok(());
+    };
+    let mut findings = Findings::default();
+    findings.required_text("name", name, CHANNEL_NAME_CHARS_MAX);
+    findings.text("uniqueName", unique_name, CHANNEL_UNIQUE_NAME_CHARS_MAX);
+    if let Some(image_url) = image_url {
+        findings.url("imageUrl", image_url);
     }
-    if name.chars().count() > CHANNEL_NAME_CHARS_MAX {
-        add("name", "tooLong");
-    }
-    if let Connection::Placeholder { recipients, cc, email_advance_minutes, .. } = connection {
-        for (field, addresses) in [("recipients", recipients), ("cc", cc)] {
-            if addresses.len() > PLACEHOLDER_RECIPIENTS_MAX {
-                add(field, "tooMany");
-            }
-            if addresses.iter().enumerate().any(|(at, address)| addresses[..at].contains(address)) {
-                add(field, "notUnique");
+    findings.length("teamIds", team_ids.len(), TEAMS_PER_MEMBER_MAX);
+    findings.unique("teamIds", team_ids);
+    match connection {
+        // A sandbox plays a network, and a placeholder is none.
+        Connection::Sandbox => findings.check(*network != Network::Placeholders, "socialNetwork", "notForSandbox"),
+        Connection::Placeholder { network: by_hand, recipients, cc, email_advance_minutes } => {
+            findings.check(*network == Network::Placeholders, "socialNetwork", "notForPlaceholder");
+            let known = by_hand.as_deref().is_none_or(|network| PLACEHOLDER_NETWORKS.contains(&network));
+            findings.check(known, "network", "unknownNetwork");
+            addresses("recipients", recipients, &mut findings);
+            addresses("cc", cc, &mut findings);
+            match email_advance_minutes {
+                Some(minutes) => {
+                    findings.check(*minutes <= EMAIL_ADVANCE_MINUTES_MAX, "emailAdvance", "tooBig");
+                    findings.check(!recipients.is_empty(), "recipients", "required");
+                }
+                None => findings.check(recipients.is_empty(), "emailAdvance", "required"),
             }
         }
-        match email_advance_minutes {
-            Some(minutes) if *minutes > EMAIL_ADVANCE_MINUTES_MAX => add("emailAdvance", "tooBig"),
-            Some(_) if recipients.is_empty() => add("recipients", "required"),
-            None if !recipients.is_empty() => add("emailAdvance", "required"),
-            _ => {}
-        }
     }
-    if fields.is_empty() { Ok(()) } else { Err(ChannelError::Invalid(fields)) }
+    findings.refuse(ChannelError::Invalid)
+}
+
+fn addresses(field: &str, addresses: &[String], findings: &mut Findings) {
+    findings.length(field, addresses.len(), PLACEHOLDER_RECIPIENTS_MAX);
+    // The domain's case does not matter, and no provider tells mailboxes apart by theirs.
+    findings.unique(field, addresses.iter().map(|address| address.to_lowercase()));
+    for (at, address) in addresses.iter().take(PLACEHOLDER_RECIPIENTS_MAX).enumerate() {
+        findings.email(&format!("{field}.{at}"), address);
+    }
 }

@@ -3,7 +3,7 @@
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Circumstances, Failure, FailureKind};
+use crate::{AccountId, Circumstances, Failure, FailureKind, FieldErrors, IDENTITY_NAME_CHARS_MAX, findings::Findings};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
@@ -33,18 +33,19 @@ pub enum AccountCommand {
 pub enum AccountError {
     #[error("the account already exists")]
     AlreadyExists,
-    #[error("an account needs a name")]
-    NameMissing,
+    #[error("the account is not valid; errors names each field and what is wrong with it")]
+    Invalid(FieldErrors),
 }
 
 impl From<AccountError> for Failure {
     fn from(error: AccountError) -> Self {
-        let kind = match error {
-            AccountError::AlreadyExists => FailureKind::Conflict,
-            AccountError::NameMissing => FailureKind::Invalid,
-        };
-        let code = if kind == FailureKind::Conflict { "ConflictError" } else { "ValidationError" };
-        Self::new(kind, code, error.to_string())
+        let message = error.to_string();
+        match error {
+            AccountError::AlreadyExists => Self::new(FailureKind::Conflict, "ConflictError", message),
+            AccountError::Invalid(fields) => {
+                Self::new(FailureKind::Invalid, "ValidationError", message).with_fields(fields)
+            }
+        }
     }
 }
 
@@ -75,9 +76,9 @@ impl Aggregate for Account {
         if self.0.is_some() {
             return Err(AccountError::AlreadyExists);
         }
-        if name.trim().is_empty() {
-            return Err(AccountError::NameMissing);
-        }
+        let mut findings = Findings::default();
+        findings.required_text("name", &name, IDENTITY_NAME_CHARS_MAX);
+        findings.refuse(AccountError::Invalid)?;
         sink.write(AccountEvent::Registered { id, name }, self).await;
         Ok(())
     }

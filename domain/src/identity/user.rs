@@ -4,7 +4,10 @@ use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::Role;
-use crate::{AccountId, Circumstances, Failure, FailureKind, TeamId, UserId};
+use crate::{
+    AccountId, Circumstances, Failure, FailureKind, FieldErrors, IDENTITY_NAME_CHARS_MAX, TEAMS_PER_MEMBER_MAX, TeamId,
+    UserId, findings::Findings,
+};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
@@ -34,18 +37,19 @@ pub enum UserCommand {
 pub enum UserError {
     #[error("the user already exists")]
     AlreadyExists,
-    #[error("a user needs a userName")]
-    UserNameMissing,
+    #[error("the user is not valid; errors names each field and what is wrong with it")]
+    Invalid(FieldErrors),
 }
 
 impl From<UserError> for Failure {
     fn from(error: UserError) -> Self {
-        let kind = match error {
-            UserError::AlreadyExists => FailureKind::Conflict,
-            UserError::UserNameMissing => FailureKind::Invalid,
-        };
-        let code = if kind == FailureKind::Conflict { "ConflictError" } else { "ValidationError" };
-        Self::new(kind, code, error.to_string())
+        let message = error.to_string();
+        match error {
+            UserError::AlreadyExists => Self::new(FailureKind::Conflict, "ConflictError", message),
+            UserError::Invalid(fields) => {
+                Self::new(FailureKind::Invalid, "ValidationError", message).with_fields(fields)
+            }
+        }
     }
 }
 
@@ -80,9 +84,11 @@ impl Aggregate for User {
         if self.0.is_some() {
             return Err(UserError::AlreadyExists);
         }
-        if user_name.trim().is_empty() {
-            return Err(UserError::UserNameMissing);
-        }
+        let mut findings = Findings::default();
+        findings.required_text("userName", &user_name, IDENTITY_NAME_CHARS_MAX);
+        findings.length("teamIds", team_ids.len(), TEAMS_PER_MEMBER_MAX);
+        findings.unique("teamIds", &team_ids);
+        findings.refuse(UserError::Invalid)?;
         sink.write(UserEvent::Created { id, account_id, user_name, role, team_ids }, self).await;
         Ok(())
     }

@@ -37,6 +37,10 @@ pub enum PostCommand {
     Delete,
     /// By the publisher: the post is due, the network is about to be called.
     StartPublishing,
+    /// By the publisher: the network was asked, and has nothing under this key.
+    ResumePublishing {
+        key: String,
+    },
     RecordPublished {
         key: String,
         network_item_id: Option<String>,

@@ -15,7 +15,7 @@ pub enum PostError {
     PublishTimeMissing,
     #[error("the post has a publishTime; use schedule, or clear it to publish at once")]
     PublishTimeSet,
-    #[error("the content is not valid for this network")]
+    #[error("the post is not valid; errors names each field and what is wrong with it")]
     Invalid(FieldErrors),
     #[error("the post already exists")]
     AlreadyExists,
@@ -23,6 +23,10 @@ pub enum PostError {
     WorkbenchTaken,
     #[error("the group holds posts of others, or posts that are no longer preDraft")]
     GroupNotDeletable,
+    #[error("the group holds preDraft posts of somebody else")]
+    GroupNotYours,
+    #[error("no post of the group can be scheduled any more")]
+    NothingToPublish,
     #[error("this outcome belongs to another publication")]
     OtherPublication,
     #[error("the post is not due yet")]
@@ -45,6 +49,8 @@ impl From<PostError> for Failure {
             | PostError::AlreadyExists
             | PostError::WorkbenchTaken
             | PostError::GroupNotDeletable
+            | PostError::GroupNotYours
+            | PostError::NothingToPublish
             | PostError::OtherPublication
             | PostError::NotDue => Self::new(FailureKind::Conflict, "ConflictError", message),
         }

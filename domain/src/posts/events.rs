@@ -63,6 +63,10 @@ pub enum PostEvent {
         publication: u32,
         key: String,
     },
+    /// The network was asked about this key and has nothing: it is called again, under the same key.
+    PublishingResumed {
+        key: String,
+    },
     /// The call ended and nobody knows how; the network is asked before anything else happens.
     PublishingOutcomeUnknown {
         key: String,
@@ -103,6 +107,7 @@ impl DomainEvent for PostEvent {
             Self::Scheduled { .. } => "PostScheduled",
             Self::Unscheduled => "PostUnscheduled",
             Self::PublishingStarted { .. } => "PostPublishingStarted",
+            Self::PublishingResumed { .. } => "PostPublishingResumed",
             Self::PublishingOutcomeUnknown { .. } => "PostPublishingOutcomeUnknown",
             Self::Published { .. } => "PostPublished",
             Self::PublishingFailed { .. } => "PostPublishingFailed",

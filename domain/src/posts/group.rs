@@ -3,7 +3,7 @@
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{PostError, PostGroupCommand, PostGroupEvent};
+use super::{PostError, PostGroupCommand, PostGroupEvent, validation};
 use crate::{AccountId, ChannelId, Circumstances, PostGroupId, PostId, UserId};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,8 @@ impl Aggregate for PostGroup {
                 if self.0.is_some() {
                     return Err(PostError::AlreadyExists);
                 }
+                let channels: Vec<ChannelId> = posts.iter().map(|(channel_id, _)| *channel_id).collect();
+                validation::channels(&channels)?;
                 sink.write(PostGroupEvent::Created { id, account_id, author, posts }, self).await;
             }
             PostGroupCommand::RemovePost { post_id } => {

@@ -1,11 +1,13 @@
 //! The post: what it is, and which commands it accepts when.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Content, PostCommand, PostEdit, PostError, PostEvent, Status, validation};
-use crate::{AccountId, CategoryId, ChannelId, Circumstances, PostGroupId, PostId, TagId, UserId, channels::Network};
+use crate::{
+    AccountId, CategoryId, ChannelId, Circumstances, PostGroupId, PostId, TagId, UserId, channels::Network, text,
+};
 
 /// The channel a post is for, as it was when the post was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +35,12 @@ pub struct StoryWorkaround {
     pub publisher: UserId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reminder_time: Option<DateTime<Utc>>,
+}
+
+impl StoryWorkaround {
+    fn kept(self) -> Self {
+        Self { reminder_time: self.reminder_time.map(kept), ..self }
+    }
 }
 
 /// The call to the network that is under way.
@@ -102,7 +110,8 @@ impl Post {
                 if self.0.is_some() {
                     return Err(PostError::AlreadyExists);
                 }
-                validation::time_zone(publish_time_zone.as_deref())?;
+                let publish_time = publish_time.map(kept);
+                validation::planned(publish_time, publish_time_zone.as_deref())?;
                 Ok(vec![PostEvent::Planned {
                     id,
                     account_id,
@@ -120,6 +129,9 @@ impl Post {
             }
             PostCommand::Suggest => {
                 let post = self.allowed(Action::Suggest, "suggested")?;
+                if post.status == Status::NeedsApproval {
+                    return Ok(vec![]);
+                }
                 validation::for_network(post.channel.social_network, &post.content)?;
                 Ok(vec![PostEvent::Suggested { by: at.actor.user() }])
             }
@@ -135,6 +147,9 @@ impl Post {
                 Ok(vec![PostEvent::Rejected { message, item_id }])
             }
             PostCommand::Schedule => {
+                if self.allowed(Action::Schedule, "scheduled")?.status == Status::Scheduled {
+                    return Ok(vec![]);
+                }
                 let publish_time = self.ready_to_schedule(Action::Schedule, "scheduled", at)?;
                 Ok(vec![PostEvent::Scheduled { publish_time }])
             }
@@ -173,10 +188,19 @@ impl Post {
                 let publication = post.publications + 1;
                 Ok(vec![PostEvent::PublishingStarted { publication, key: format!("{}-{publication}", post.id) }])
             }
+            PostCommand::ResumePublishing { key } => {
+                self.allowed(Action::ResumePublishing, "sent to the network again")?;
+                self.publication(&key)?;
+                Ok(vec![PostEvent::PublishingResumed { key }])
+            }
             PostCommand::RecordPublished { key, network_item_id, network_url } => {
                 self.allowed(Action::RecordPublished, "marked as published")?;
                 self.publication(&key)?;
-                Ok(vec![PostEvent::Published { key, network_item_id, network_url }])
+                Ok(vec![PostEvent::Published {
+                    key,
+                    network_item_id: network_item_id.map(text::report),
+                    network_url: network_url.map(text::report),
+                }])
             }
             PostCommand::RecordFailure { key, reason, error } => {
                 let post = self.allowed(Action::RecordFailure, "marked as failed")?;
@@ -185,14 +209,14 @@ impl Post {
                     None if post.publication.is_some() => return Err(PostError::OtherPublication),
                     None => {}
                 }
-                Ok(vec![PostEvent::PublishingFailed { reason, error }])
+                Ok(vec![PostEvent::PublishingFailed { reason, error: text::report(error) }])
             }
             PostCommand::RecordUnknown { key, error } => {
                 self.allowed(Action::RecordUnknown, "marked as unknown")?;
                 if self.publication(&key)?.outcome_unknown {
                     return Ok(vec![]);
                 }
-                Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error }])
+                Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error: text::report(error) }])
             }
         }
     }
@@ -206,48 +230,70 @@ impl Post {
     ) -> Result<DateTime<Utc>, PostError> {
         let post = self.allowed(action, attempted)?;
         let publish_time = post.publish_time.ok_or(PostError::PublishTimeMissing)?;
-        validation::publish_time(publish_time, at.now)?;
-        validation::for_network(post.channel.social_network, &post.content)?;
+        validation::for_schedule(post.channel.social_network, &post.content, publish_time, at.now)?;
         Ok(publish_time)
     }
 
     /// One event for each thing that really changes, so the history tells what was changed.
     fn edit(&self, edit: PostEdit, at: &Circumstances) -> Result<Vec<PostEvent>, PostError> {
         let post = self.allowed(Action::Edit, "edited")?;
-        validation::edit(&edit)?;
+        let edit = edit.changing(post);
+        let scheduled_on = (post.status == Status::Scheduled).then_some(post.channel.social_network);
+        if scheduled_on.is_some() && edit.publish_time == Some(None) {
+            return Err(PostError::PublishTimeMissing);
+        }
+        validation::edit(&edit, scheduled_on, at.now)?;
         let mut events = Vec::new();
-        if let Some(content) = edit.content.filter(|content| *content != post.content) {
-            if post.status == Status::Scheduled {
-                validation::for_network(post.channel.social_network, &content)?;
-            }
+        if let Some(content) = edit.content {
             events.push(PostEvent::ContentEdited { content: Box::new(content) });
         }
-        let publish_time = edit.publish_time.unwrap_or(post.publish_time);
-        let publish_time_zone = edit.publish_time_zone.unwrap_or_else(|| post.publish_time_zone.clone());
-        if publish_time != post.publish_time || publish_time_zone != post.publish_time_zone {
-            if post.status == Status::Scheduled {
-                let publish_time = publish_time.ok_or(PostError::PublishTimeMissing)?;
-                validation::publish_time(publish_time, at.now)?;
-            }
-            events.push(PostEvent::PublishTimeSet { publish_time, publish_time_zone });
+        if edit.publish_time.is_some() || edit.publish_time_zone.is_some() {
+            events.push(PostEvent::PublishTimeSet {
+                publish_time: edit.publish_time.unwrap_or(post.publish_time),
+                publish_time_zone: edit.publish_time_zone.unwrap_or_else(|| post.publish_time_zone.clone()),
+            });
         }
-        if let Some(tags) = edit.tags.filter(|tags| *tags != post.tags) {
+        if let Some(tags) = edit.tags {
             events.push(PostEvent::TagsSet { tags });
         }
-        if let Some(categories) = edit.categories.filter(|categories| *categories != post.categories) {
+        if let Some(categories) = edit.categories {
             events.push(PostEvent::CategoriesSet { categories });
         }
-        if let Some(assignee) = edit.assignee.filter(|assignee| *assignee != post.assignee) {
+        if let Some(assignee) = edit.assignee {
             events.push(PostEvent::Assigned { assignee });
         }
-        if let Some(story_workaround) = edit.story_workaround.filter(|story| *story != post.story_workaround) {
+        if let Some(story_workaround) = edit.story_workaround {
             events.push(PostEvent::StoryWorkaroundSet { story_workaround });
         }
-        if edit.needs_attention == Some(false) && post.flags.needs_attention {
+        if edit.needs_attention == Some(false) {
             events.push(PostEvent::AttentionCleared);
         }
         Ok(events)
     }
+}
+
+impl PostEdit {
+    /// What of this edit differs from the post.
+    fn changing(self, post: &PostState) -> Self {
+        Self {
+            content: self.content.filter(|content| *content != post.content),
+            publish_time: self.publish_time.map(|time| time.map(kept)).filter(|time| *time != post.publish_time),
+            publish_time_zone: self.publish_time_zone.filter(|zone| *zone != post.publish_time_zone),
+            tags: self.tags.filter(|tags| *tags != post.tags),
+            categories: self.categories.filter(|categories| *categories != post.categories),
+            assignee: self.assignee.filter(|assignee| *assignee != post.assignee),
+            story_workaround: self
+                .story_workaround
+                .map(|story| story.map(StoryWorkaround::kept))
+                .filter(|story| *story != post.story_workaround),
+            needs_attention: self.needs_attention.filter(|flag| !flag && post.flags.needs_attention),
+        }
+    }
+}
+
+/// A time as it is kept everywhere, in whole microseconds: a schedule's row and its post must not differ by less.
+fn kept(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(6)
 }
 
 impl Aggregate for Post {
@@ -335,6 +381,12 @@ impl PostState {
                 self.status = Status::Publishing;
                 self.publications = publication;
                 self.publication = Some(Publication { key, outcome_unknown: false });
+            }
+            PostEvent::PublishingResumed { .. } => {
+                self.flags.needs_attention = false;
+                if let Some(publication) = &mut self.publication {
+                    publication.outcome_unknown = false;
+                }
             }
             PostEvent::PublishingOutcomeUnknown { .. } => {
                 self.flags.needs_attention = true;

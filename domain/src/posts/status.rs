@@ -31,6 +31,7 @@ pub enum Action {
     Schedule,
     Unschedule,
     StartPublishing,
+    ResumePublishing,
     RecordPublished,
     RecordFailure,
     RecordUnknown,
@@ -63,20 +64,34 @@ impl Status {
     }
 
     /// The whole machine: where `action` leads from here, or `None` where it is refused.
+    ///
+    /// An action that leads to where the post stands changes nothing and writes nothing, except for `Edit` (which
+    /// writes what differs) and `RecordUnknown`. So a group is scheduled or suggested whole though some of its posts
+    /// were before, and a request that is repeated does no harm.
     pub const fn after(self, action: Action) -> Option<Self> {
         use Status::*;
         match (action, self) {
             (Action::Edit, PreDraft | Draft | NeedsApproval | Scheduled | FailedToPublish) => Some(self),
             (Action::SaveAsDraft, PreDraft) => Some(Draft),
-            (Action::Suggest, Draft | NeedsApproval | Scheduled | FailedToPublish) => Some(NeedsApproval),
+            // Not from `preDraft`: what only its author sees is saved first. Source: seed 003, .../suggest, 409.
+            (Action::Suggest, Draft | Scheduled | FailedToPublish) => Some(NeedsApproval),
+            (Action::Suggest, NeedsApproval) => Some(NeedsApproval),
+            // From here alone. Source: seed 003, .../approve.
             (Action::Approve, NeedsApproval) => Some(Scheduled),
             (Action::Reject, NeedsApproval) => Some(Draft),
-            (Action::Schedule, PreDraft | Draft | NeedsApproval | Scheduled | FailedToPublish) => Some(Scheduled),
+            // A failed post is scheduled again like any other, once its time is set anew.
+            (Action::Schedule, PreDraft | Draft | NeedsApproval | FailedToPublish) => Some(Scheduled),
+            (Action::Schedule, Scheduled) => Some(Scheduled),
             (Action::Unschedule, Scheduled) => Some(Draft),
             (Action::StartPublishing, Scheduled) => Some(Publishing),
+            // The network was asked and has nothing, so it is called again.
+            (Action::ResumePublishing, Publishing) => Some(Publishing),
             (Action::RecordPublished, Publishing) => Some(Published),
+            // From `scheduled` when the network was never called: overdue, or the channel is gone.
             (Action::RecordFailure, Scheduled | Publishing) => Some(FailedToPublish),
+            // Nobody knows yet; only the network's word, or a person's, ends it.
             (Action::RecordUnknown, Publishing) => Some(Publishing),
+            // Source: seed 003, DELETE /cp/posts/{id}.
             (Action::Delete, PreDraft) => Some(Deleted),
             _ => None,
         }

@@ -1,0 +1,430 @@
+//! Every event type as it is written, version by version, and how it reads today.
+//!
+//! `golden/<EventType>.v<version>.json` holds payloads, one for each sample below, in the same order. A file is
+//! written once and stays for ever, for the log it stands for stays too. What an old version can not say reads as
+//! something else than the sample; `golden/<EventType>.v<version>.expected.json` then holds today's payloads of it.
+//!
+//! A new event or version: add its samples here, then let `GOLDEN=write cargo test -p palaver-domain --test golden`
+//! write the files that are missing. It never changes one that exists.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    fs,
+    path::PathBuf,
+};
+
+use chrono::{DateTime, Utc};
+use cqrs_es::DomainEvent;
+use palaver_domain::{
+    AccountId, CategoryId, ChannelId, FeedItemId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
+    channels::{ChannelEvent, Connection, Network},
+    identity::{AccountEvent, Role, UserEvent},
+    newest_version,
+    posts::{
+        Animation, ChannelRef, Content, ContentType, FailureReason, Image, InlineLink, Link, Location, MediaTag,
+        Mention, PostEvent, PostGroupEvent, ProductTag, StoryWorkaround, Video, WorkbenchEvent,
+    },
+    upcast,
+};
+use serde_json::{Value, json};
+
+/// One event type, and how its payloads read.
+struct Written {
+    version: String,
+    /// Today's payload of each sample.
+    payloads: Vec<Value>,
+    /// Reads a payload as today's event and writes it again.
+    rewrite: fn(Value) -> Result<Value, serde_json::Error>,
+}
+
+type Types = BTreeMap<String, Written>;
+
+/// Every variant with its samples. The match has no wildcard: a variant that is missing here does not compile.
+macro_rules! samples {
+    ($types:expr, $event:ident { $($variant:ident => [$($sample:expr),+ $(,)?]),+ $(,)? }) => {
+        #[deny(unreachable_patterns)]
+        fn variant(event: &$event) -> &'static str {
+            match event { $($event::$variant { .. } => stringify!($variant)),+ }
+        }
+        $(
+            for sample in [$($sample),+] {
+                assert_eq!(variant(&sample), stringify!($variant), "a sample of another variant");
+                record($types, &sample);
+            }
+        )+
+    };
+}
+
+fn record<E: DomainEvent + Debug + PartialEq>(types: &mut Types, event: &E) {
+    let payload = serde_json::to_value(event).unwrap();
+    let text = serde_json::to_string(event).unwrap();
+    assert_eq!(&serde_json::from_str::<E>(&text).unwrap(), event, "reads back as written");
+    let written = types.entry(event.event_type()).or_insert_with(|| Written {
+        version: event.event_version(),
+        payloads: Vec::new(),
+        rewrite: |payload| serde_json::to_value(serde_json::from_value::<E>(payload)?),
+    });
+    assert_eq!(written.version, event.event_version());
+    written.payloads.push(payload);
+}
+
+fn id<T: std::str::FromStr<Err: Debug>>(last: u8) -> T {
+    format!("64b0c0ffee0000000000{last:04x}").parse().unwrap()
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn full_content() -> Content {
+    Content {
+        kind: ContentType::Carousel,
+        text: "Grüße aus Köln 😀".to_owned(),
+        title: Some("Grüße".to_owned()),
+        mentions: vec![
+            Mention { offset: 0, length: 5, id: Some("ann".to_owned()), meta: Some("page".to_owned()) },
+            Mention { offset: 6, length: 3, id: None, meta: None },
+        ],
+        images: vec![
+            Image {
+                id: id::<MediaId>(1),
+                index: Some(0),
+                link: Some("https://example.com/a".to_owned()),
+                name: Some("a".to_owned()),
+                description: Some("b".to_owned()),
+                alt_text: Some("c".to_owned()),
+                note: Some("d".to_owned()),
+                tags: vec![MediaTag { id: "7".to_owned(), x: 0.1, y: 1.0 }],
+                product_tags: vec![ProductTag {
+                    id: "8".to_owned(),
+                    title: "Cup".to_owned(),
+                    x: Some(0.25),
+                    y: Some(0.0),
+                }],
+            },
+            Image { id: id(2), ..Image::default() },
+        ],
+        videos: vec![Video {
+            id: id(3),
+            thumbnail_id: Some(id(4)),
+            index: Some(1),
+            link: Some("https://example.com/v".to_owned()),
+            note: Some("e".to_owned()),
+            product_tags: vec![ProductTag { id: "9".to_owned(), title: "Pot".to_owned(), x: None, y: None }],
+        }],
+        animations: vec![Animation { id: id(5), index: Some(2), tags: vec![], product_tags: vec![] }],
+        links: vec![Link {
+            id: "10".to_owned(),
+            can_customize: Some(true),
+            custom_title: Some("f".to_owned()),
+            custom_description: Some("g".to_owned()),
+            custom_image: Some(id(6)),
+            facebook_link: Some(false),
+        }],
+        inline_links: vec![InlineLink {
+            offset: 1,
+            length: 2,
+            anchor: "h".to_owned(),
+            href: "https://example.com/h".to_owned(),
+        }],
+        location: Some(Location {
+            id: "11".to_owned(),
+            name: "Köln".to_owned(),
+            link: Some("https://example.com/k".to_owned()),
+            address: Some("Domplatz 1".to_owned()),
+        }),
+        first_comment: Some("First".to_owned()),
+        facebook: Some(json!({"targeting": {"countries": ["DE"]}})),
+        linkedin: Some(json!({"targeting": {}})),
+        tiktok: Some(json!({"allowComments": false})),
+        pinterest: Some(json!({"boardId": "12"})),
+    }
+}
+
+fn planned(network: Network, publish_time: Option<DateTime<Utc>>, zone: Option<&str>) -> PostEvent {
+    PostEvent::Planned {
+        id: id::<PostId>(0x10),
+        account_id: id::<AccountId>(0x11),
+        group_id: id::<PostGroupId>(0x12),
+        channel: ChannelRef { id: id::<ChannelId>(0x13), unique_name: "@acme".to_owned(), social_network: network },
+        author: id::<UserId>(0x14),
+        publish_time,
+        publish_time_zone: zone.map(str::to_owned),
+    }
+}
+
+fn posts(types: &mut Types) {
+    let at = time("2025-03-30T01:30:00.123456Z");
+    let story = |reminder_time| Some(StoryWorkaround { publisher: id(0x14), reminder_time });
+    let failed = |reason| PostEvent::PublishingFailed { reason, error: "no".to_owned() };
+    let key = || "64b0c0ffee00000000000010-1".to_owned();
+    samples!(types, PostEvent {
+        Planned => [
+            planned(Network::Facebook, None, None),
+            planned(Network::Twitter, Some(at), Some("Europe/Berlin")),
+            planned(Network::InstagramBusiness, Some(time("2025-01-01T00:00:00Z")), None),
+            planned(Network::Linkedin, None, None),
+            planned(Network::Youtube, None, None),
+            planned(Network::Pinterest, None, None),
+            planned(Network::Tiktok, None, None),
+            planned(Network::Wordpress, None, None),
+            planned(Network::Placeholders, None, Some("UTC")),
+        ],
+        ContentEdited => [
+            PostEvent::ContentEdited { content: Box::default() },
+            PostEvent::ContentEdited { content: Box::new(full_content()) },
+            content_of(ContentType::Slideshow),
+            content_of(ContentType::Album),
+            content_of(ContentType::Tweet),
+            content_of(ContentType::Media),
+            content_of(ContentType::Story),
+            content_of(ContentType::StoryWorkaround),
+            content_of(ContentType::PostWorkaround),
+            content_of(ContentType::Pin),
+            content_of(ContentType::Igtv),
+            content_of(ContentType::Reel),
+        ],
+        PublishTimeSet => [
+            PostEvent::PublishTimeSet { publish_time: None, publish_time_zone: None },
+            PostEvent::PublishTimeSet { publish_time: Some(at), publish_time_zone: Some("Asia/Tokyo".to_owned()) },
+        ],
+        TagsSet => [
+            PostEvent::TagsSet { tags: vec![] },
+            PostEvent::TagsSet { tags: vec![id::<TagId>(1), id(2)] },
+        ],
+        CategoriesSet => [
+            PostEvent::CategoriesSet { categories: vec![] },
+            PostEvent::CategoriesSet { categories: vec![id::<CategoryId>(1), id(2)] },
+        ],
+        Assigned => [
+            PostEvent::Assigned { assignee: None },
+            PostEvent::Assigned { assignee: Some(id(0x15)) },
+        ],
+        StoryWorkaroundSet => [
+            PostEvent::StoryWorkaroundSet { story_workaround: None },
+            PostEvent::StoryWorkaroundSet { story_workaround: story(None) },
+            PostEvent::StoryWorkaroundSet { story_workaround: story(Some(at)) },
+        ],
+        AttentionCleared => [PostEvent::AttentionCleared],
+        SavedAsDraft => [PostEvent::SavedAsDraft],
+        Suggested => [PostEvent::Suggested { by: None }, PostEvent::Suggested { by: Some(id(0x14)) }],
+        Approved => [PostEvent::Approved { publish_time: at }],
+        Rejected => [
+            PostEvent::Rejected { message: None, item_id: id::<FeedItemId>(0x16) },
+            PostEvent::Rejected { message: Some("Not yet".to_owned()), item_id: id(0x16) },
+        ],
+        Scheduled => [PostEvent::Scheduled { publish_time: at }],
+        Unscheduled => [PostEvent::Unscheduled],
+        PublishingStarted => [PostEvent::PublishingStarted { publication: 1, key: key() }],
+        PublishingResumed => [PostEvent::PublishingResumed { key: "64b0c0ffee00000000000001-1".to_owned() }],
+        PublishingOutcomeUnknown => [
+            PostEvent::PublishingOutcomeUnknown { key: key(), error: "connection reset".to_owned() },
+        ],
+        Published => [
+            PostEvent::Published { key: key(), network_item_id: None, network_url: None },
+            PostEvent::Published {
+                key: key(),
+                network_item_id: Some("item".to_owned()),
+                network_url: Some("https://example.com/item".to_owned()),
+            },
+        ],
+        PublishingFailed => [
+            failed(FailureReason::Internal),
+            failed(FailureReason::NetworkError),
+            failed(FailureReason::FalseNetworkError),
+            failed(FailureReason::MissingPermission),
+            failed(FailureReason::AlbumNetworkError),
+        ],
+        Commented => [
+            PostEvent::Commented { item_id: id(0x16), message: "Nice".to_owned(), mentions: vec![] },
+            PostEvent::Commented { item_id: id(0x16), message: "Nice".to_owned(), mentions: vec![id(0x14), id(0x15)] },
+        ],
+        Deleted => [PostEvent::Deleted],
+    });
+}
+
+fn content_of(kind: ContentType) -> PostEvent {
+    PostEvent::ContentEdited { content: Box::new(Content { kind, ..Content::default() }) }
+}
+
+fn groups(types: &mut Types) {
+    let created = |posts| PostGroupEvent::Created { id: id(0x12), account_id: id(0x11), author: id(0x14), posts };
+    samples!(types, PostGroupEvent {
+        Created => [created(vec![(id(0x13), id(0x10))]), created(vec![(id(0x13), id(0x10)), (id(0x23), id(0x20))])],
+        PostRemoved => [PostGroupEvent::PostRemoved { post_id: id(0x10) }],
+        Deleted => [PostGroupEvent::Deleted],
+    });
+}
+
+fn workbenches(types: &mut Types) {
+    samples!(types, WorkbenchEvent {
+        Opened => [WorkbenchEvent::Opened { group_id: id(0x12) }],
+        Cleared => [WorkbenchEvent::Cleared { group_id: id(0x12) }],
+    });
+}
+
+fn channels(types: &mut Types) {
+    let connected = |network, connection, image_url: Option<&str>, team_ids| ChannelEvent::Connected {
+        id: id(0x13),
+        account_id: id(0x11),
+        network,
+        connection,
+        name: "Acme".to_owned(),
+        unique_name: "@acme".to_owned(),
+        image_url: image_url.map(str::to_owned),
+        team_ids,
+    };
+    let placeholder = |network: Option<&str>, mail: &[&str], email_advance_minutes| Connection::Placeholder {
+        network: network.map(str::to_owned),
+        recipients: mail.iter().copied().map(str::to_owned).collect(),
+        cc: mail.iter().copied().map(str::to_owned).collect(),
+        email_advance_minutes,
+    };
+    samples!(types, ChannelEvent {
+        Connected => [
+            connected(Network::Facebook, Connection::Sandbox, None, vec![]),
+            connected(
+                Network::Twitter,
+                Connection::Sandbox,
+                Some("https://example.com/a.png"),
+                vec![id::<TeamId>(1), id(2)],
+            ),
+            connected(Network::Placeholders, placeholder(None, &[], None), None, vec![]),
+            connected(
+                Network::Placeholders,
+                placeholder(Some("INSTAGRAM"), &["ann@example.com"], Some(30)),
+                None,
+                vec![],
+            ),
+        ],
+        Reactivated => [ChannelEvent::Reactivated],
+        Deactivated => [ChannelEvent::Deactivated],
+    });
+}
+
+fn identity(types: &mut Types) {
+    accounts(types);
+    let created = |role, team_ids| UserEvent::Created {
+        id: id(0x14),
+        account_id: id(0x11),
+        user_name: "ann".to_owned(),
+        role,
+        team_ids,
+    };
+    samples!(types, UserEvent {
+        Created => [
+            created(Role::Admin, vec![]),
+            created(Role::Smm, vec![id(1)]),
+            created(Role::Cm, vec![id(1), id(2)]),
+            created(Role::Editor, vec![]),
+            created(Role::Observer, vec![]),
+        ],
+    });
+}
+
+fn accounts(types: &mut Types) {
+    samples!(types, AccountEvent {
+        Registered => [AccountEvent::Registered { id: id(0x11), name: "Acme".to_owned() }],
+    });
+}
+
+fn types() -> Types {
+    let mut types = Types::new();
+    posts(&mut types);
+    groups(&mut types);
+    workbenches(&mut types);
+    channels(&mut types);
+    identity(&mut types);
+    types
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+}
+
+/// One payload a line, so that a change of a file shows which sample it is.
+fn as_text(payloads: &[Value]) -> String {
+    let lines: Vec<String> = payloads.iter().map(Value::to_string).collect();
+    format!("[\n{}\n]\n", lines.join(",\n"))
+}
+
+fn read(name: &str) -> Option<Vec<Value>> {
+    let text = fs::read_to_string(folder().join(name)).ok()?;
+    Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}")))
+}
+
+#[test]
+fn every_event_type_is_written_as_its_golden_file_says() {
+    let write = std::env::var("GOLDEN").is_ok_and(|what| what == "write");
+    for (event_type, written) in types() {
+        let name = format!("{event_type}.v{}.json", written.version);
+        assert_eq!(written.version, newest_version(&event_type).to_string(), "{event_type}: version and upcasters");
+        let Some(golden) = read(&name) else {
+            assert!(write, "{name} is missing: see the head of this file");
+            fs::write(folder().join(&name), as_text(&written.payloads)).unwrap();
+            continue;
+        };
+        assert_eq!(written.payloads, golden, "{name}: the shape changed; that needs a new version and an upcaster");
+    }
+}
+
+#[test]
+fn every_payload_ever_written_reads_as_today() {
+    let types = types();
+    let mut versions_seen = BTreeSet::new();
+    for file in fs::read_dir(folder()).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".expected.json") {
+            continue;
+        }
+        let (event_type, version) = name
+            .strip_suffix(".json")
+            .and_then(|name| name.rsplit_once(".v"))
+            .unwrap_or_else(|| panic!("{name} is not named <EventType>.v<version>.json"));
+        let written = types.get(event_type).unwrap_or_else(|| panic!("{name}: no aggregate has this event type"));
+        let expected = read(&format!("{event_type}.v{version}.expected.json"));
+        let expected = expected.as_ref().unwrap_or(&written.payloads);
+        let golden = read(&name).unwrap();
+        assert_eq!(golden.len(), expected.len(), "{name}: one payload a sample");
+        for (payload, expected) in golden.into_iter().zip(expected) {
+            let today = upcast(event_type, version, payload).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let rewritten = (written.rewrite)(today).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(&rewritten, expected, "{name}");
+        }
+        versions_seen.insert((event_type.to_owned(), version.to_owned()));
+    }
+    // No version is forgotten: from the first to today's, each has a file.
+    for event_type in types.keys() {
+        for version in palaver_domain::FIRST_VERSION..=newest_version(event_type) {
+            let seen = versions_seen.contains(&(event_type.clone(), version.to_string()));
+            assert!(seen || skipped(event_type, version), "{event_type}.v{version}.json is missing");
+        }
+    }
+}
+
+/// Whether nothing was ever written in this version: no upcaster starts from it, and it is not today's.
+fn skipped(event_type: &str, version: u32) -> bool {
+    let starts =
+        palaver_domain::UPCASTERS.iter().any(|row| row.event_type == event_type && row.from_version == version);
+    !starts && version != newest_version(event_type)
+}
+
+#[test]
+fn no_two_aggregates_share_an_event_type() {
+    // A payload is looked up by its event type alone, so a shared one would be read as the wrong event.
+    let mut all = BTreeMap::new();
+    for (aggregate, fill) in [
+        ("post", posts as fn(&mut Types)),
+        ("post_group", groups),
+        ("workbench", workbenches),
+        ("channel", channels),
+        ("identity", identity),
+    ] {
+        let mut types = Types::new();
+        fill(&mut types);
+        for event_type in types.into_keys() {
+            assert_eq!(all.insert(event_type.clone(), aggregate), None, "{event_type}");
+        }
+    }
+}
