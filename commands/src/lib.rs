@@ -1,1 +1,15 @@
+//! How a request becomes events: load, decide, append, retry; one execution for one command id; and the process
+//! managers that act on the outside world. HTTP, and how answers are read, live elsewhere.
 
+pub mod channels;
+pub mod identity;
+pub mod posts;
+pub mod publishing;
+
+mod commander;
+mod error;
+mod work;
+
+pub use commander::{CommandContext, CommandKey, Commander, Outcome};
+pub use error::CommandError;
+pub use work::Work;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
+use palaver_domain::AccountId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{EventLog, LogError, READ_PAGE_EVENTS_MAX, RecordedEvent, SNAPSHOT_EVERY_EVENTS, Sequence, StreamId};
@@ -15,6 +16,8 @@ pub struct Loaded<A: Aggregate> {
     pub aggregate: A,
     /// 0 when the stream is empty.
     pub sequence: Sequence,
+    /// Whose it is, as its events say; `None` when there are none.
+    pub tenant: Option<AccountId>,
     /// When its first event was decided.
     pub created_at: DateTime<Utc>,
     /// When its last event was decided.
@@ -26,6 +29,7 @@ impl<A: Aggregate> Default for Loaded<A> {
         Self {
             aggregate: A::default(),
             sequence: 0,
+            tenant: None,
             created_at: DateTime::UNIX_EPOCH,
             updated_at: DateTime::UNIX_EPOCH,
         }
@@ -33,13 +37,16 @@ impl<A: Aggregate> Default for Loaded<A> {
 }
 
 impl<A: Aggregate> Loaded<A> {
-    /// Moves on by one event, decided at `time`.
-    pub fn apply(&mut self, event: A::Event, time: DateTime<Utc>) {
-        self.aggregate.apply(event);
-        self.sequence += 1;
-        if self.sequence == 1 {
-            self.created_at = time;
+    /// Notes that the aggregate has applied `events` more of `tenant`'s, decided at `time`.
+    pub fn advance(&mut self, events: usize, tenant: AccountId, time: DateTime<Utc>) {
+        if events == 0 {
+            return;
         }
+        if self.sequence == 0 {
+            self.created_at = time;
+            self.tenant = Some(tenant);
+        }
+        self.sequence += events as Sequence;
         self.updated_at = time;
     }
 }
@@ -73,7 +80,9 @@ pub fn decode<E: DomainEvent>(event: &RecordedEvent) -> Result<E, DecodeError> {
         position: event.position,
         reason,
     };
-    serde_json::from_value(event.payload.clone()).map_err(|error| fail(error.to_string()))
+    let payload = palaver_domain::upcast(&event.event_type, &event.event_version, event.payload.clone())
+        .map_err(|error| fail(error.to_string()))?;
+    serde_json::from_value(payload).map_err(|error| fail(error.to_string()))
 }
 
 impl EventLog {
@@ -111,7 +120,8 @@ impl EventLog {
             let full = events.len() as i64 == READ_PAGE_EVENTS_MAX;
             let newer = Arc::make_mut(&mut loaded);
             for event in &events {
-                newer.apply(decode(event)?, event.metadata.time);
+                newer.aggregate.apply(decode(event)?);
+                newer.advance(1, event.tenant_id, event.metadata.time);
             }
             if !full {
                 break;

@@ -1,15 +1,17 @@
-//! What one round trip carries: appends that share no stream and no command id, each to be answered by itself.
+//! What one round trip carries: appends of which none writes to a stream that another touches, and which share no
+//! command id. Each is answered by itself.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{Append, AppendError, Appended, appender::Request};
-use crate::{BATCH_DEFERRED_MAX, BATCH_EVENTS_MAX, Position, Sequence, StreamId, head::Head};
+use crate::{BATCH_DEFERRED_MAX, BATCH_EVENTS_MAX, Position, Sequence, StreamAppend, StreamId, head::Head};
 
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     requests: Vec<Request>,
     events: usize,
-    streams: HashSet<StreamId>,
+    /// Whether somebody in the batch writes to the stream, or it is only checked.
+    streams: HashMap<StreamId, bool>,
     commands: HashSet<(palaver_domain::AccountId, String)>,
 }
 
@@ -36,13 +38,18 @@ impl Batch {
         let append = &request.append;
         let full = !self.requests.is_empty() && self.events + append.events() > BATCH_EVENTS_MAX;
         let command = append.receipt.as_ref().map(|receipt| (append.tenant, receipt.command_id.clone()));
-        let taken = append.streams.iter().any(|stream| self.streams.contains(&stream.stream))
+        let in_the_way = |stream: &StreamAppend| {
+            self.streams.get(&stream.stream).is_some_and(|written| *written || !stream.events.is_empty())
+        };
+        let taken = append.streams.iter().any(in_the_way)
             || command.as_ref().is_some_and(|command| self.commands.contains(command));
         if full || taken {
             return Some(request);
         }
         self.events += append.events();
-        self.streams.extend(append.streams.iter().map(|stream| stream.stream.clone()));
+        for stream in &append.streams {
+            *self.streams.entry(stream.stream.clone()).or_default() |= !stream.events.is_empty();
+        }
         self.commands.extend(command);
         self.requests.push(request);
         None

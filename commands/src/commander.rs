@@ -1,0 +1,171 @@
+//! Carrying out a command: once for each id, and again from the start when somebody else was faster.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use palaver_domain::{AccountId, Actor, Circumstances};
+use palaver_eventstore::{AppendError, EventLog, KeptReceipt, Position, Receipt, clock::Clock, ids::Ids};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{CommandError, Work};
+
+/// How often a command starts over because its streams have moved on.
+const TRIES_MAX: u32 = 10;
+
+/// An idempotency key, and what the request that carried it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandKey {
+    pub key: String,
+    /// Two requests with one key and different fingerprints are a mistake of the caller.
+    pub fingerprint: String,
+}
+
+/// Who asks, for which account, and why.
+#[derive(Clone, Debug)]
+pub struct CommandContext {
+    pub tenant: AccountId,
+    pub actor: Actor,
+    /// `None`: the command gets an id of its own and can not be repeated by it.
+    pub key: Option<CommandKey>,
+    pub request_id: Option<String>,
+    /// Shared by everything that follows from one cause; `None`: this command is the cause.
+    pub correlation_id: Option<String>,
+    /// The event that led to this command.
+    pub causation_id: Option<String>,
+}
+
+impl CommandContext {
+    /// A command of Palaver's own.
+    pub fn system(tenant: AccountId, name: &str) -> Self {
+        Self {
+            tenant,
+            actor: Actor::system(name),
+            key: None,
+            request_id: None,
+            correlation_id: None,
+            causation_id: None,
+        }
+    }
+}
+
+/// What a command came to.
+#[derive(Clone, Debug)]
+pub struct Outcome<T> {
+    pub value: T,
+    /// A read that waits for this position sees what the command did.
+    pub position: Position,
+    /// The command had been carried out before, and this is the first answer again.
+    pub replayed: bool,
+}
+
+/// Carries out commands on one log.
+#[derive(Clone, Debug)]
+pub struct Commander {
+    log: EventLog,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+}
+
+impl Commander {
+    pub fn new(log: EventLog, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
+        Self { log, clock, ids }
+    }
+
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    pub fn ids(&self) -> &dyn Ids {
+        &*self.ids
+    }
+
+    pub(crate) fn ids_shared(&self) -> Arc<dyn Ids> {
+        self.ids.clone()
+    }
+
+    /// Runs `read` on the newest there is. Whatever it decides is dropped.
+    ///
+    /// # Errors
+    /// What `read` refuses, or when the log can not be read.
+    pub async fn look<T, F>(&self, context: &CommandContext, read: F) -> Result<T, CommandError>
+    where
+        F: for<'a> Fn(&'a mut Work) -> BoxFuture<'a, Result<T, CommandError>>,
+    {
+        let circumstances = Circumstances { now: self.clock.now(), actor: context.actor.clone() };
+        read(&mut Work::new(self, context, "", circumstances, true)).await
+    }
+
+    /// Runs `decide` on a unit of work and writes what it decided, all or nothing.
+    ///
+    /// `decide` may run several times; it must not act on anything but the work.
+    ///
+    /// # Errors
+    /// What `decide` refuses, or what [`CommandError`] tells of writing.
+    pub async fn run<T, F>(&self, context: &CommandContext, decide: F) -> Result<Outcome<T>, CommandError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: for<'a> Fn(&'a mut Work) -> BoxFuture<'a, Result<T, CommandError>>,
+    {
+        if let Some(key) = &context.key
+            && let Some(kept) = self.log.receipt(context.tenant, &key.key).await?
+        {
+            return replay(key, kept);
+        }
+        let command_id = context.key.as_ref().map_or_else(|| self.ids.uuid().to_string(), |key| key.key.clone());
+        // What is in memory usually is the newest, and the append checks it. A refusal does not get that far, so
+        // it is only believed of what was read just now.
+        let mut fresh = false;
+        for attempt in 1..=TRIES_MAX {
+            let circumstances = Circumstances { now: self.clock.now(), actor: context.actor.clone() };
+            let mut work = Work::new(self, context, &command_id, circumstances, fresh);
+            let value = match decide(&mut work).await {
+                Ok(value) => value,
+                Err(CommandError::Refused(_)) if !fresh => {
+                    fresh = true;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let receipt = match &context.key {
+                Some(key) => Some(Receipt {
+                    command_id: key.key.clone(),
+                    fingerprint: key.fingerprint.clone(),
+                    outcome: serde_json::to_string(&value).map_err(unwritable)?,
+                }),
+                None => None,
+            };
+            match work.write(receipt).await {
+                Ok(position) => return Ok(Outcome { value, position, replayed: false }),
+                Err(AppendError::Conflict { stream, expected, actual }) => {
+                    tracing::debug!(%stream, expected, actual, attempt, "starting a command over");
+                    metrics::counter!("palaver_command_retries_total").increment(1);
+                    fresh = true;
+                }
+                Err(AppendError::Duplicate) => {
+                    // Somebody sent the same command at the same time, and was first.
+                    let Some(key) = &context.key else { return Err(AppendError::Duplicate.into()) };
+                    let kept = self.log.receipt(context.tenant, &key.key).await?;
+                    return kept.map_or(Err(CommandError::Contended), |kept| replay(key, kept));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CommandError::Contended)
+    }
+}
+
+fn replay<T: DeserializeOwned>(key: &CommandKey, kept: KeptReceipt) -> Result<Outcome<T>, CommandError> {
+    if key.fingerprint != kept.fingerprint {
+        return Err(CommandError::KeyReused);
+    }
+    let value = serde_json::from_value(kept.outcome).map_err(unwritable)?;
+    Ok(Outcome { value, position: kept.position, replayed: true })
+}
+
+pub(crate) fn unwritable(error: serde_json::Error) -> CommandError {
+    CommandError::Unwritable(Box::new(error))
+}

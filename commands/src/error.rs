@@ -1,0 +1,51 @@
+//! What can come of a command besides success.
+
+use palaver_domain::Failure;
+use palaver_eventstore::{AppendError, LoadError, LogError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The domain said no.
+    #[error(transparent)]
+    Refused(#[from] Failure),
+    /// The idempotency key was used before, for another command.
+    #[error("this idempotency key was used for another request")]
+    KeyReused,
+    /// Others changed the same streams, again and again.
+    #[error("too many changes at once to the same thing; try again")]
+    Contended,
+    /// The append queue is full.
+    #[error("too much to write at once; try again")]
+    Overloaded,
+    /// It may have been carried out or not. Sending it again with the same idempotency key is safe.
+    #[error("the database went away; whether this was carried out is not known")]
+    OutcomeUnknown(#[source] AppendError),
+    #[error("the log could not be read")]
+    Unreadable(#[from] LoadError),
+    #[error("the command could not be written")]
+    Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<LogError> for CommandError {
+    fn from(error: LogError) -> Self {
+        Self::Unreadable(error.into())
+    }
+}
+
+impl From<sqlx::Error> for CommandError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unreadable(LogError::from(error).into())
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Contended,
+            AppendError::Duplicate => Self::KeyReused,
+            AppendError::Overloaded | AppendError::Closed => Self::Overloaded,
+            AppendError::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
+            AppendError::TooLarge { .. } | AppendError::Refused(_) => Self::Unwritable(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Use cases of the content planner. Each is one unit of work over a group, its posts and its author's workbench.
+
+mod access;
+mod groups;
+mod single;
+
+use chrono::{DateTime, Utc};
+use palaver_domain::{
+    TeamId, UserId,
+    identity::Role,
+    posts::{Post, PostError, PostState},
+};
+use palaver_eventstore::Loaded;
+use serde::{Deserialize, Serialize};
+
+pub use groups::{GroupAnswer, NewGroup};
+pub use single::CommentAnswer;
+
+use crate::CommandError;
+
+/// Who plans: a user, what they are, and the teams that decide which channels they see.
+#[derive(Clone, Debug)]
+pub struct Planner {
+    pub user: UserId,
+    pub role: Role,
+    pub team_ids: Vec<TeamId>,
+}
+
+/// A post after a command, with its times.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PostAnswer {
+    pub post: PostState,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+fn refuse(error: PostError) -> CommandError {
+    CommandError::Refused(error.into())
+}
+
+fn answer(loaded: &Loaded<Post>) -> Result<PostAnswer, CommandError> {
+    let post = loaded.aggregate.existing().map_err(refuse)?.clone();
+    Ok(PostAnswer { post, created_at: loaded.created_at, updated_at: loaded.updated_at })
+}

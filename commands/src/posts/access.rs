@@ -1,0 +1,85 @@
+//! Which posts, channels and people a planner may name. What they may not see does not exist for them.
+
+use palaver_domain::{
+    ChannelId, Failure, FailureKind, FieldErrors, PostId, UserId,
+    channels::{Channel, ChannelState},
+    identity::{Permission, User},
+    posts::{Post, PostError, PostState, Status, Workbench, WorkbenchCommand},
+};
+
+use super::{Planner, refuse};
+use crate::{CommandError, Work};
+
+impl Planner {
+    /// The post, when this planner may see it: not another's `preDraft`, and on a channel of theirs.
+    pub(super) async fn post(&self, work: &mut Work, id: PostId) -> Result<PostState, CommandError> {
+        let loaded = work.get::<Post>(id).await?;
+        let post = loaded.aggregate.existing().map_err(refuse)?.clone();
+        let channel = work.get::<Channel>(post.channel.id).await?;
+        let channel = channel.aggregate.existing().map_err(|error| CommandError::Refused(error.into()))?;
+        let composing_elsewhere = post.status == Status::PreDraft && post.author != self.user;
+        if composing_elsewhere || !channel.visible_to(self.role, &self.team_ids) {
+            return Err(refuse(PostError::PostNotFound));
+        }
+        Ok(post)
+    }
+
+    /// Source: seed 003, POST /cp/posts/{id}/approve: `ApprovePosts`, or `ApproveOwnPosts` for one's own.
+    pub(super) fn may_approve(&self, post: &PostState) -> Result<(), CommandError> {
+        if self.role.grants(Permission::ApprovePosts) || post.author == self.user {
+            return Ok(());
+        }
+        let message = "approving the posts of others needs the permission ApprovePosts";
+        Err(Failure::new(FailureKind::Forbidden, "InsufficientPermissions", message).into())
+    }
+
+    /// The channel, when this planner may plan for it.
+    pub(super) async fn channel(&self, work: &mut Work, id: ChannelId) -> Result<ChannelState, CommandError> {
+        let loaded = work.get::<Channel>(id).await?;
+        let channel = loaded.aggregate.existing().ok();
+        let usable = channel.filter(|channel| channel.active && channel.visible_to(self.role, &self.team_ids));
+        usable.cloned().ok_or_else(|| {
+            // Source: seed 003, POST /cp/postGroups: 404 for a channel that is unknown, inactive, or not theirs.
+            let message = format!("channel {id} does not exist, is not active, or is not yours to use");
+            Failure::new(FailureKind::NotFound, "NotFoundError", message).into()
+        })
+    }
+}
+
+/// People are named by an account's own ids.
+pub(super) async fn people_exist(
+    work: &mut Work,
+    field: &str,
+    people: impl IntoIterator<Item = UserId>,
+) -> Result<(), CommandError> {
+    for id in people {
+        let known = match work.get::<User>(id).await {
+            Ok(user) => user.aggregate.0.is_some(),
+            Err(CommandError::Refused(_)) => false,
+            Err(error) => return Err(error),
+        };
+        if !known {
+            let fields = FieldErrors::from([(field.to_owned(), vec!["unknownUser".to_owned()])]);
+            let message = format!("there is no user {id}");
+            return Err(Failure::new(FailureKind::Invalid, "ValidationError", message).with_fields(fields).into());
+        }
+    }
+    Ok(())
+}
+
+/// Clears the author's workbench when nothing of the group is a `preDraft` any more.
+pub(super) async fn clear_workbench(
+    work: &mut Work,
+    author: UserId,
+    group_id: palaver_domain::PostGroupId,
+    posts: &[(ChannelId, PostId)],
+) -> Result<(), CommandError> {
+    for (_, id) in posts {
+        let post = work.get::<Post>(id).await?;
+        if post.aggregate.0.as_ref().is_some_and(|post| post.status == Status::PreDraft) {
+            return Ok(());
+        }
+    }
+    work.handle::<Workbench>(author, WorkbenchCommand::Clear { group_id }).await?;
+    Ok(())
+}

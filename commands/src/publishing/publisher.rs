@@ -1,0 +1,301 @@
+//! The publisher: takes what is due, calls the network, writes down what came of it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use palaver_domain::{
+    AccountId, PostId,
+    channels::{Channel, ChannelState},
+    posts::{FailureReason, Post, PostCommand, PostState, Status},
+};
+use tokio::{sync::watch, time::timeout};
+
+use super::network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
+use crate::{CommandContext, CommandError, Commander};
+
+/// Posts taken at once.
+const BATCH_POSTS_MAX: i64 = 64;
+/// Network calls under way at once.
+const CALLS_MAX: usize = 16;
+/// Tries of one publication against a network that is away, before it counts as failed.
+const TRIES_MAX: u32 = 4;
+/// Before the second try; doubled for each one after.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// A post whose time has come.
+#[derive(Clone, Debug)]
+pub struct DuePost {
+    pub tenant: AccountId,
+    pub post: PostId,
+}
+
+/// A post whose publication has begun and not ended.
+#[derive(Clone, Debug)]
+pub struct UnresolvedPost {
+    pub tenant: AccountId,
+    pub post: PostId,
+    pub key: String,
+}
+
+/// Where due posts are found: a read model with leases, so that no two workers take one at the same time.
+pub trait PublishSchedule: Send + Sync + 'static {
+    /// Posts due at `now` that nobody holds, held for `lease` from then on.
+    fn take_due(
+        &self,
+        now: DateTime<Utc>,
+        limit: i64,
+        lease: Duration,
+    ) -> BoxFuture<'_, Result<Vec<DuePost>, sqlx::Error>>;
+
+    /// Posts whose publication began before `begun_before` and that nobody holds, held for `lease` from then on.
+    fn take_unresolved(
+        &self,
+        now: DateTime<Utc>,
+        begun_before: DateTime<Utc>,
+        limit: i64,
+        lease: Duration,
+    ) -> BoxFuture<'_, Result<Vec<UnresolvedPost>, sqlx::Error>>;
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct PublisherSettings {
+    /// How often the schedule is looked at.
+    pub poll: Duration,
+    /// How long a network may take to answer.
+    pub call_timeout: Duration,
+    /// How long after a call's end the network may still be taking it in. Before that it is not asked.
+    pub settle: Duration,
+    /// A post that is later than this is not sent any more but marked as overdue.
+    pub late_max: Duration,
+}
+
+impl PublisherSettings {
+    /// Longer than a call with all its retries can take, so nobody else takes a post that is being called about.
+    fn lease(&self) -> Duration {
+        (self.call_timeout + self.settle) * TRIES_MAX * 2
+    }
+}
+
+pub struct Publisher {
+    commander: Commander,
+    networks: Networks,
+    schedule: Arc<dyn PublishSchedule>,
+    settings: PublisherSettings,
+}
+
+impl Publisher {
+    pub fn new(
+        commander: Commander,
+        networks: Networks,
+        schedule: Arc<dyn PublishSchedule>,
+        settings: PublisherSettings,
+    ) -> Self {
+        Self { commander, networks, schedule, settings }
+    }
+
+    /// Works until told to stop, and then finishes what it has begun.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            let worked = self.round().await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the publisher could not look at its schedule");
+                0
+            });
+            let pause = if worked > 0 { Duration::ZERO } else { self.settings.poll };
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<usize, sqlx::Error> {
+        let (now, lease) = (self.commander.clock().now(), self.settings.lease());
+        let due = self.schedule.take_due(now, BATCH_POSTS_MAX, lease).await?;
+        let begun_before = now - self.settings.call_timeout - self.settings.settle;
+        let unresolved = self.schedule.take_unresolved(now, begun_before, BATCH_POSTS_MAX, lease).await?;
+        let worked = due.len() + unresolved.len();
+        let due = due.iter().map(|post| self.publish(post).boxed());
+        let unresolved = unresolved.iter().map(|post| self.resolve(post).boxed());
+        stream::iter(due.chain(unresolved)).buffer_unordered(CALLS_MAX).collect::<()>().await;
+        Ok(worked)
+    }
+
+    async fn publish(&self, due: &DuePost) {
+        let context = CommandContext::system(due.tenant, "publisher");
+        if let Err(error) = self.begin(&context, due).await {
+            self.report(due.post, &error);
+        }
+    }
+
+    async fn begin(&self, context: &CommandContext, due: &DuePost) -> Result<(), CommandError> {
+        let (post, channel) = self.look_at(context, due.post).await?;
+        if post.status != Status::Scheduled {
+            return Ok(());
+        }
+        let now = self.commander.clock().now();
+        let late = post.publish_time.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
+        let hindrance = if late > self.settings.late_max {
+            Some(format!("overdue by {} minutes; it was not published", late.as_secs() / 60))
+        } else if !channel.active {
+            Some("the channel is deactivated".to_owned())
+        } else {
+            None
+        };
+        if let Some(error) = hindrance {
+            let command = PostCommand::RecordFailure { key: None, reason: FailureReason::Internal, error };
+            return self.record(context, due.post, command).await.map(drop);
+        }
+        let begun = self.record(context, due.post, PostCommand::StartPublishing).await?;
+        self.call(context, begun, &channel).await
+    }
+
+    /// Calls the network for a publication whose intent is in the log.
+    async fn call(
+        &self,
+        context: &CommandContext,
+        post: PostState,
+        channel: &ChannelState,
+    ) -> Result<(), CommandError> {
+        let Some(submission) = submission(&post) else { return Ok(()) };
+        let network = self.networks.behind(&channel.connection);
+        let outcome = self.submit(&*network, &submission).await;
+        metrics::counter!("palaver_publications_total", "outcome" => label(&outcome)).increment(1);
+        let key = submission.key;
+        let command = match outcome {
+            Ok(Accepted { item_id, url }) => {
+                PostCommand::RecordPublished { key, network_item_id: item_id, network_url: url }
+            }
+            Err(NetworkError::Refused { reason, message }) => {
+                PostCommand::RecordFailure { key: Some(key), reason, error: message }
+            }
+            Err(error @ NetworkError::Unavailable(_)) => PostCommand::RecordFailure {
+                key: Some(key),
+                reason: FailureReason::NetworkError,
+                error: error.to_string(),
+            },
+            Err(error @ NetworkError::Unanswered(_)) => PostCommand::RecordUnknown { key, error: error.to_string() },
+        };
+        self.record(context, post.id, command).await.map(drop)
+    }
+
+    /// Tries again only while the network certainly has taken nothing.
+    async fn submit(&self, network: &dyn Network, submission: &Submission) -> Result<Accepted, NetworkError> {
+        let mut delay = RETRY_DELAY;
+        let mut tries = 1;
+        loop {
+            let answer = timeout(self.settings.call_timeout, network.publish(submission)).await;
+            match answer.unwrap_or_else(|_| Err(NetworkError::Unanswered("no answer in time".to_owned()))) {
+                Err(NetworkError::Unavailable(reason)) if tries < TRIES_MAX => {
+                    tracing::info!(key = submission.key, reason, tries, "the network is away; trying again");
+                    tokio::time::sleep(delay).await;
+                    (delay, tries) = (delay * 2, tries + 1);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn resolve(&self, unresolved: &UnresolvedPost) {
+        let context = CommandContext::system(unresolved.tenant, "publisher");
+        if let Err(error) = self.settle(&context, unresolved).await {
+            self.report(unresolved.post, &error);
+        }
+    }
+
+    /// Finds out what became of a publication that nobody finished: asks, and acts on the answer alone.
+    async fn settle(&self, context: &CommandContext, unresolved: &UnresolvedPost) -> Result<(), CommandError> {
+        let (post, channel) = self.look_at(context, unresolved.post).await?;
+        let Some(submission) = submission(&post).filter(|submission| submission.key == unresolved.key) else {
+            return Ok(());
+        };
+        let network = self.networks.behind(&channel.connection);
+        let answer = timeout(self.settings.call_timeout, network.lookup(&submission)).await;
+        let key = submission.key.clone();
+        match answer.unwrap_or_else(|_| Err(NetworkError::Unanswered("no answer in time".to_owned()))) {
+            Ok(Lookup::Accepted(Accepted { item_id, url })) => {
+                tracing::info!(key, "the network had taken a post that was left open");
+                let command = PostCommand::RecordPublished { key, network_item_id: item_id, network_url: url };
+                self.record(context, post.id, command).await.map(drop)
+            }
+            Ok(Lookup::Absent) => {
+                tracing::info!(key, "the network has no post under this key; calling it again");
+                let resumed = self.record(context, post.id, PostCommand::ResumePublishing { key }).await?;
+                self.call(context, resumed, &channel).await
+            }
+            Ok(Lookup::CannotTell) => {
+                let error = "the network can not tell whether it has this post; a person must look".to_owned();
+                self.record(context, post.id, PostCommand::RecordUnknown { key, error }).await.map(drop)
+            }
+            // Asked again when the lease is over.
+            Err(error) => {
+                tracing::warn!(%error, key, "the network could not be asked about a post that was left open");
+                Ok(())
+            }
+        }
+    }
+
+    async fn look_at(&self, context: &CommandContext, id: PostId) -> Result<(PostState, ChannelState), CommandError> {
+        self.commander
+            .look(context, move |work| {
+                async move {
+                    let post = work.get::<Post>(id).await?;
+                    let post = post.aggregate.existing().map_err(|error| CommandError::Refused(error.into()))?.clone();
+                    let channel = work.get::<Channel>(post.channel.id).await?;
+                    let channel = channel.aggregate.existing().map_err(|error| CommandError::Refused(error.into()))?;
+                    Ok((post, channel.clone()))
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn record(
+        &self,
+        context: &CommandContext,
+        id: PostId,
+        command: PostCommand,
+    ) -> Result<PostState, CommandError> {
+        let recorded = self
+            .commander
+            .run(context, move |work| {
+                let command = command.clone();
+                async move {
+                    let post = work.handle::<Post>(id, command).await?;
+                    post.aggregate.existing().cloned().map_err(|error| CommandError::Refused(error.into()))
+                }
+                .boxed()
+            })
+            .await?;
+        Ok(recorded.value)
+    }
+
+    /// A refusal means that somebody else has moved the post meanwhile, which is theirs to do. Anything else leaves
+    /// the post as it is in the log, and the schedule brings it back when its lease is over.
+    fn report(&self, post: PostId, error: &CommandError) {
+        match error {
+            CommandError::Refused(reason) => tracing::info!(%post, %reason, "a due post was moved meanwhile"),
+            error => tracing::error!(%post, %error, "a due post could not be worked on; it will be taken up again"),
+        }
+    }
+}
+
+/// The call that the open publication of a post stands for.
+fn submission(post: &PostState) -> Option<Submission> {
+    post.publication.as_ref().map(|publication| Submission {
+        key: publication.key.clone(),
+        tenant: post.account_id,
+        channel: post.channel.id,
+        network: post.channel.social_network,
+        content: post.content.clone(),
+    })
+}
+
+const fn label(outcome: &Result<Accepted, NetworkError>) -> &'static str {
+    match outcome {
+        Ok(_) => "published",
+        Err(NetworkError::Refused { .. }) => "refused",
+        Err(NetworkError::Unavailable(_)) => "unavailable",
+        Err(NetworkError::Unanswered(_)) => "unknown",
+    }
+}

@@ -1,0 +1,184 @@
+//! A unit of work: the aggregates that one command looks at and changes, written together or not at all.
+
+use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use palaver_domain::{AccountId, Circumstances, Failure, FailureKind};
+use palaver_eventstore::{
+    Append, AppendError, EventLog, Loaded, Metadata, NewEvent, Position, Receipt, Sequence, StreamAppend, StreamId,
+    ids::Ids,
+};
+
+use crate::{CommandContext, CommandError, Commander, commander::unwritable};
+
+/// See the module. Everything that was looked at is checked again by the append, so a decision never rests on
+/// something that has changed meanwhile.
+pub struct Work {
+    log: EventLog,
+    ids: Arc<dyn Ids>,
+    tenant: AccountId,
+    circumstances: Circumstances,
+    metadata: Metadata,
+    /// Read the newest events of every stream, rather than trust what is in memory.
+    fresh: bool,
+    tracked: Vec<Box<dyn Tracked>>,
+}
+
+/// One aggregate in a unit of work, whatever its type.
+trait Tracked: Send + Sync {
+    fn stream(&self) -> &StreamId;
+    fn take_append(&mut self) -> StreamAppend;
+    fn remember(&self, log: &EventLog);
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+struct TrackedAggregate<A: Aggregate> {
+    stream: StreamId,
+    /// Where the stream stood before this work.
+    before: Sequence,
+    loaded: Arc<Loaded<A>>,
+    events: Vec<NewEvent>,
+}
+
+impl<A: Aggregate + Clone + 'static> Tracked for TrackedAggregate<A> {
+    fn stream(&self) -> &StreamId {
+        &self.stream
+    }
+
+    fn take_append(&mut self) -> StreamAppend {
+        let events = std::mem::take(&mut self.events);
+        StreamAppend { stream: self.stream.clone(), expected: self.before, events }
+    }
+
+    fn remember(&self, log: &EventLog) {
+        log.remember(&self.stream, self.before, self.loaded.clone());
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+impl Work {
+    pub(crate) fn new(
+        commander: &Commander,
+        context: &CommandContext,
+        command_id: &str,
+        circumstances: Circumstances,
+        fresh: bool,
+    ) -> Self {
+        let metadata = Metadata {
+            actor: circumstances.actor.clone(),
+            command_id: command_id.to_owned(),
+            correlation_id: context.correlation_id.clone().unwrap_or_else(|| command_id.to_owned()),
+            causation_id: context.causation_id.clone(),
+            request_id: context.request_id.clone(),
+            time: circumstances.now,
+            more: BTreeMap::new(),
+        };
+        Self {
+            log: commander.log().clone(),
+            ids: commander.ids_shared(),
+            tenant: context.tenant,
+            circumstances,
+            metadata,
+            fresh,
+            tracked: Vec::new(),
+        }
+    }
+
+    /// When and by whom this is decided.
+    pub fn circumstances(&self) -> &Circumstances {
+        &self.circumstances
+    }
+
+    /// An aggregate as this work sees it: with what the work has decided so far. Another account's looks empty.
+    ///
+    /// # Errors
+    /// When the log can not be read.
+    pub async fn get<A>(&mut self, id: impl fmt::Display) -> Result<Arc<Loaded<A>>, CommandError>
+    where
+        A: Aggregate + Clone + 'static,
+    {
+        Ok(self.track::<A>(StreamId::of::<A>(id)).await?.loaded.clone())
+    }
+
+    /// Hands a command to an aggregate; what it decides becomes part of this work.
+    ///
+    /// # Errors
+    /// What the aggregate refuses, or when the log can not be read.
+    pub async fn handle<A>(
+        &mut self,
+        id: impl fmt::Display,
+        command: A::Command,
+    ) -> Result<Arc<Loaded<A>>, CommandError>
+    where
+        A: Aggregate<Services = Circumstances> + Clone + 'static,
+        A::Command: Send,
+        A::Error: Into<Failure>,
+    {
+        let (circumstances, metadata) = (self.circumstances.clone(), self.metadata.clone());
+        let (ids, tenant) = (self.ids.clone(), self.tenant);
+        let tracked = self.track::<A>(StreamId::of::<A>(id)).await?;
+        let sink = EventSink::default();
+        let loaded = Arc::make_mut(&mut tracked.loaded);
+        loaded.aggregate.handle(command, &circumstances, &sink).await.map_err(Into::into)?;
+        let events = sink.collect().await;
+        loaded.advance(events.len(), tenant, circumstances.now);
+        for event in &events {
+            tracked.events.push(NewEvent::encode(event, &metadata, ids.uuid()).map_err(unwritable)?);
+        }
+        Ok(tracked.loaded.clone())
+    }
+
+    async fn track<A>(&mut self, stream: StreamId) -> Result<&mut TrackedAggregate<A>, CommandError>
+    where
+        A: Aggregate + Clone + 'static,
+    {
+        let at = match self.tracked.iter().position(|tracked| *tracked.stream() == stream) {
+            Some(at) => at,
+            None => {
+                let kept = if self.fresh { None } else { self.log.load_kept::<A>(&stream) };
+                let loaded = match kept {
+                    Some(kept) => kept,
+                    None => self.log.load::<A>(&stream).await?,
+                };
+                if loaded.tenant.is_some_and(|owner| owner != self.tenant) {
+                    return Err(not_here(&stream).into());
+                }
+                self.tracked.push(Box::new(TrackedAggregate {
+                    stream,
+                    before: loaded.sequence,
+                    loaded,
+                    events: Vec::new(),
+                }));
+                self.tracked.len() - 1
+            }
+        };
+        let tracked = self.tracked.get_mut(at).and_then(|tracked| tracked.as_any().downcast_mut());
+        // A stream's type is named by its aggregate's type, so another Rust type here is a defect of that type.
+        tracked.ok_or_else(|| CommandError::Unwritable("two types for one stream".into()))
+    }
+
+    /// Writes everything, or finds that something has changed. Without events, a receipt alone is written.
+    pub(crate) async fn write(mut self, receipt: Option<Receipt>) -> Result<Position, AppendError> {
+        let streams: Vec<_> = self.tracked.iter_mut().map(|tracked| tracked.take_append()).collect();
+        if receipt.is_none() && streams.iter().all(|stream| stream.events.is_empty()) {
+            return Ok(*self.log.watch().borrow());
+        }
+        let appended = self.log.append(Append { tenant: self.tenant, streams, receipt }).await?;
+        for tracked in &self.tracked {
+            tracked.remember(&self.log);
+        }
+        Ok(appended.last)
+    }
+}
+
+/// What one account says of what belongs to another.
+fn not_here(stream: &StreamId) -> Failure {
+    Failure::new(
+        FailureKind::NotFound,
+        "NotFoundError",
+        format!("there is no such {}", stream.aggregate_type.replace('_', " ")),
+    )
+}
