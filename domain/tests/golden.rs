@@ -7,6 +7,8 @@
 //! A new event or version: add its samples here, then let `GOLDEN=write cargo test -p palaver-domain --test golden`
 //! write the files that are missing. It never changes one that exists.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Debug,

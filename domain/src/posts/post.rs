@@ -4,7 +4,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Content, PostCommand, PostEdit, PostError, PostEvent, Status, validation};
+use super::{Action, Content, FailureReason, PostCommand, PostEdit, PostError, PostEvent, Status, validation};
 use crate::{
     AccountId, CategoryId, ChannelId, Circumstances, PostGroupId, PostId, TagId, UserId, channels::Network, text,
 };
@@ -153,20 +153,7 @@ impl Post {
                 let publish_time = self.ready_to_schedule(Action::Schedule, "scheduled", at)?;
                 Ok(vec![PostEvent::Scheduled { publish_time }])
             }
-            PostCommand::Publish => {
-                let post = self.allowed(Action::Schedule, "published")?;
-                if post.publish_time.is_some() {
-                    return Err(PostError::PublishTimeSet);
-                }
-                validation::for_network(post.channel.social_network, &post.content)?;
-                Ok(vec![
-                    PostEvent::PublishTimeSet {
-                        publish_time: Some(at.now),
-                        publish_time_zone: post.publish_time_zone.clone(),
-                    },
-                    PostEvent::Scheduled { publish_time: at.now },
-                ])
-            }
+            PostCommand::Publish => self.publish(at),
             PostCommand::Unschedule => {
                 self.allowed(Action::Unschedule, "unscheduled")?;
                 Ok(vec![PostEvent::Unscheduled])
@@ -180,45 +167,79 @@ impl Post {
                 self.allowed(Action::Delete, "deleted")?;
                 Ok(vec![PostEvent::Deleted])
             }
-            PostCommand::StartPublishing => {
-                let post = self.allowed(Action::StartPublishing, "sent to the network")?;
-                if post.publish_time.is_none_or(|due| due > at.now) {
-                    return Err(PostError::NotDue);
-                }
-                let publication = post.publications + 1;
-                Ok(vec![PostEvent::PublishingStarted { publication, key: format!("{}-{publication}", post.id) }])
-            }
+            PostCommand::StartPublishing => self.start_publishing(at),
             PostCommand::ResumePublishing { key } => {
                 self.allowed(Action::ResumePublishing, "sent to the network again")?;
                 self.publication(&key)?;
                 Ok(vec![PostEvent::PublishingResumed { key }])
             }
             PostCommand::RecordPublished { key, network_item_id, network_url } => {
-                self.allowed(Action::RecordPublished, "marked as published")?;
-                self.publication(&key)?;
-                Ok(vec![PostEvent::Published {
-                    key,
-                    network_item_id: network_item_id.map(text::report),
-                    network_url: network_url.map(text::report),
-                }])
+                self.record_published(key, network_item_id, network_url)
             }
-            PostCommand::RecordFailure { key, reason, error } => {
-                let post = self.allowed(Action::RecordFailure, "marked as failed")?;
-                match &key {
-                    Some(key) => drop(self.publication(key)?),
-                    None if post.publication.is_some() => return Err(PostError::OtherPublication),
-                    None => {}
-                }
-                Ok(vec![PostEvent::PublishingFailed { reason, error: text::report(error) }])
-            }
-            PostCommand::RecordUnknown { key, error } => {
-                self.allowed(Action::RecordUnknown, "marked as unknown")?;
-                if self.publication(&key)?.outcome_unknown {
-                    return Ok(vec![]);
-                }
-                Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error: text::report(error) }])
-            }
+            PostCommand::RecordFailure { key, reason, error } => self.record_failure(key.as_deref(), reason, error),
+            PostCommand::RecordUnknown { key, error } => self.record_unknown(key, error),
         }
+    }
+
+    /// Publishing at once is scheduling for now; a time that somebody set is not overwritten.
+    fn publish(&self, at: &Circumstances) -> Result<Vec<PostEvent>, PostError> {
+        let post = self.allowed(Action::Schedule, "published")?;
+        if post.publish_time.is_some() {
+            return Err(PostError::PublishTimeSet);
+        }
+        validation::for_network(post.channel.social_network, &post.content)?;
+        let publish_time_zone = post.publish_time_zone.clone();
+        Ok(vec![
+            PostEvent::PublishTimeSet { publish_time: Some(at.now), publish_time_zone },
+            PostEvent::Scheduled { publish_time: at.now },
+        ])
+    }
+
+    /// The intent, with the key that the network will be called with.
+    fn start_publishing(&self, at: &Circumstances) -> Result<Vec<PostEvent>, PostError> {
+        let post = self.allowed(Action::StartPublishing, "sent to the network")?;
+        if post.publish_time.is_none_or(|due| due > at.now) {
+            return Err(PostError::NotDue);
+        }
+        let publication = post.publications + 1;
+        Ok(vec![PostEvent::PublishingStarted { publication, key: format!("{}-{publication}", post.id) }])
+    }
+
+    fn record_published(
+        &self,
+        key: String,
+        network_item_id: Option<String>,
+        network_url: Option<String>,
+    ) -> Result<Vec<PostEvent>, PostError> {
+        self.allowed(Action::RecordPublished, "marked as published")?;
+        self.publication(&key)?;
+        let (network_item_id, network_url) = (network_item_id.map(text::report), network_url.map(text::report));
+        Ok(vec![PostEvent::Published { key, network_item_id, network_url }])
+    }
+
+    /// A failure is of the publication under way, or of none at all when none was started.
+    fn record_failure(
+        &self,
+        key: Option<&str>,
+        reason: FailureReason,
+        error: String,
+    ) -> Result<Vec<PostEvent>, PostError> {
+        let post = self.allowed(Action::RecordFailure, "marked as failed")?;
+        match key {
+            Some(key) => drop(self.publication(key)?),
+            None if post.publication.is_some() => return Err(PostError::OtherPublication),
+            None => {}
+        }
+        Ok(vec![PostEvent::PublishingFailed { reason, error: text::report(error) }])
+    }
+
+    /// Told once; the publication stays open until the network, or a person, says how it ended.
+    fn record_unknown(&self, key: String, error: String) -> Result<Vec<PostEvent>, PostError> {
+        self.allowed(Action::RecordUnknown, "marked as unknown")?;
+        if self.publication(&key)?.outcome_unknown {
+            return Ok(vec![]);
+        }
+        Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error: text::report(error) }])
     }
 
     /// What schedule and approve share: a time that is set and to come, and content the network takes.
