@@ -10,6 +10,8 @@ CREATE TABLE projection_checkpoints (
     generation text        NOT NULL CHECK (generation IN ('live', 'next')),
     version    int         NOT NULL,
     position   bigint      NOT NULL,
+    -- What this version built, so that the next one drops exactly that, whatever its own tables are called.
+    tables     text[]      NOT NULL,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (projection, generation)
 );

@@ -3,6 +3,8 @@
 
 pub mod clock;
 pub mod ids;
+pub mod managed;
+pub mod vault;
 
 mod aggregates;
 mod append;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Append, AppendError, Appended, Database, EventFilter, LogError, Page, Position, RecordedEvent, Sequence, StreamId,
@@ -28,6 +29,7 @@ pub struct EventLog {
 /// The tasks behind an [`EventLog`]; ended by [`LogTasks::drain`].
 #[derive(Debug)]
 pub struct LogTasks {
+    closing: CancellationToken,
     appender: JoinHandle<()>,
     exchange: [JoinHandle<()>; 2],
 }
@@ -43,10 +45,12 @@ impl EventLog {
         queue_appends_max: usize,
     ) -> Result<(Self, LogTasks), LogError> {
         let head = Head::new(read::head(database.pool()).await?);
-        let (handle, appender) = Appender::start(database.clone(), clock.clone(), head.clone(), queue_appends_max);
+        let closing = CancellationToken::new();
+        let (handle, appender) =
+            Appender::start(database.clone(), clock.clone(), head.clone(), queue_appends_max, closing.clone());
         let exchange = head.exchange(database.clone());
         let log = Self { database, clock, cache: AggregateCache::new(), appender: handle, head };
-        Ok((log, LogTasks { appender, exchange }))
+        Ok((log, LogTasks { closing, appender, exchange }))
     }
 
     pub fn database(&self) -> &Database {
@@ -124,8 +128,9 @@ impl EventLog {
 }
 
 impl LogTasks {
-    /// Waits until everything accepted is written. Every [`EventLog`] must be dropped before, or it waits for them.
+    /// Takes no more appends, and returns when everything accepted is written.
     pub async fn drain(self) {
+        self.closing.cancel();
         for task in self.exchange {
             task.abort();
         }

@@ -12,6 +12,7 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{Append, AppendError, Appended, batch::Batch, statement};
 use crate::{
@@ -64,19 +65,22 @@ pub(crate) struct Appender {
     /// Left for the next batch because a stream of theirs was in the last one.
     deferred: VecDeque<Request>,
     connection: Option<PgConnection>,
+    closing: CancellationToken,
 }
 
 impl Appender {
-    /// Starts the task. It ends when every handle is gone and everything accepted is written.
+    /// Starts the task. After `closing` it takes nothing new, writes what it has accepted, and ends.
     pub fn start(
         database: Database,
         clock: Arc<dyn Clock>,
         head: Head,
         queue_appends_max: usize,
+        closing: CancellationToken,
     ) -> (AppenderHandle, JoinHandle<()>) {
         let (sender, requests) = mpsc::channel(queue_appends_max);
         let handle = AppenderHandle { requests: sender, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
-        let appender = Self { database, clock, head, requests, deferred: VecDeque::new(), connection: None };
+        let deferred = VecDeque::new();
+        let appender = Self { database, clock, head, requests, deferred, connection: None, closing };
         (handle, tokio::spawn(appender.run()))
     }
 
@@ -100,7 +104,14 @@ impl Appender {
             self.deferred.extend(batch.offer(request));
         }
         if batch.is_empty() {
-            self.deferred.extend(batch.offer(self.requests.recv().await?));
+            let next = tokio::select! {
+                next = self.requests.recv() => next,
+                () = self.closing.cancelled() => {
+                    self.requests.close();
+                    self.requests.recv().await
+                }
+            };
+            self.deferred.extend(batch.offer(next?));
         }
         while batch.has_room(self.deferred.len()) {
             match self.requests.try_recv() {
