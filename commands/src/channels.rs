@@ -82,6 +82,17 @@ impl Commander {
         .await
     }
 
+    /// The channel as it is now.
+    ///
+    /// # Errors
+    /// `NotFound` when the account has none with this id.
+    pub async fn channel(&self, context: &CommandContext, id: ChannelId) -> Result<ChannelAnswer, CommandError> {
+        self.look(context, move |work| {
+            async move { work.get::<Channel>(id).await.and_then(|loaded| answer(&loaded)) }.boxed()
+        })
+        .await
+    }
+
     /// Takes a channel out of use; its posts stay.
     ///
     /// # Errors

@@ -5,10 +5,9 @@
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use palaver_domain::{
-    AccountId, TeamId, UserId,
+    AccountId, Failure, FailureKind, TeamId, UserId,
     identity::{Account, AccountCommand, Role, User, UserCommand},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{CommandContext, CommandError, Commander, Outcome};
 
@@ -18,11 +17,6 @@ pub struct NewUser {
     pub user_name: String,
     pub role: Role,
     pub team_ids: Vec<TeamId>,
-}
-
-/// The hash under which a token is known. A token has 256 random bits, so nothing slower is needed.
-pub fn token_hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token.as_bytes()).into()
 }
 
 impl Commander {
@@ -38,6 +32,24 @@ impl Commander {
             async move {
                 work.handle::<Account>(id, AccountCommand::Register { id, name }).await?;
                 Ok(id)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// What the account is called.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such account.
+    pub async fn account(&self, id: AccountId) -> Result<String, CommandError> {
+        self.look(&CommandContext::system(id, "setup"), move |work| {
+            async move {
+                let account = work.get::<Account>(id).await?;
+                let known = account.aggregate.0.as_ref().map(|account| account.name.clone());
+                known.ok_or_else(|| {
+                    Failure::new(FailureKind::NotFound, "NotFoundError", "there is no such account").into()
+                })
             }
             .boxed()
         })
@@ -61,7 +73,7 @@ impl Commander {
         .await
     }
 
-    /// Makes a token known. The token itself is not kept.
+    /// Makes a token known by its SHA-256. The token itself does not come here.
     ///
     /// # Errors
     /// When the database refuses.
@@ -69,13 +81,13 @@ impl Commander {
         &self,
         tenant: AccountId,
         user: UserId,
-        token: &str,
+        token_hash: &[u8; 32],
         expires_at: Option<DateTime<Utc>>,
     ) -> Result<(), CommandError> {
         sqlx::query!(
             "INSERT INTO access_tokens (token_hash, tenant_id, user_id, created_at, expires_at)
              VALUES ($1, $2, $3, $4, $5)",
-            &token_hash(token)[..],
+            &token_hash[..],
             tenant.to_string(),
             user.to_string(),
             self.clock().now(),

@@ -14,7 +14,7 @@ use palaver_eventstore::Loaded;
 use serde::{Deserialize, Serialize};
 
 pub use groups::{GroupAnswer, NewGroup};
-pub use single::CommentAnswer;
+pub use single::{CommentAnswer, PostPatch};
 
 use crate::CommandError;
 

@@ -1,1 +1,24 @@
+//! How events become answers: the engine, and one folder for each read model, with its projector, its queries and its
+//! tables. Nothing here decides, appends or acts on the outside world.
 
+pub mod channels;
+pub mod engine;
+pub mod post_feed;
+pub mod posts;
+pub mod publish_schedule;
+pub mod users;
+
+use std::sync::Arc;
+
+use engine::{Projector, Rows};
+
+/// Every projection there is. One that is not in this list does not exist.
+pub fn all() -> Vec<Arc<dyn Projector>> {
+    vec![
+        Arc::new(Rows::<channels::ChannelsProjector>::new()),
+        Arc::new(Rows::<post_feed::PostFeedProjector>::new()),
+        Arc::new(Rows::<posts::PostsProjector>::new()),
+        Arc::new(Rows::<publish_schedule::PublishScheduleProjector>::new()),
+        Arc::new(Rows::<users::UsersProjector>::new()),
+    ]
+}

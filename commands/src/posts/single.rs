@@ -2,17 +2,27 @@
 
 use futures::FutureExt;
 use palaver_domain::{
-    FeedItemId, PostId, UserId,
-    posts::{Post, PostCommand, PostEdit, PostError, PostGroup, PostGroupCommand, Status},
+    Failure, FailureKind, FeedItemId, PostId, UserId,
+    posts::{Content, Post, PostCommand, PostEdit, PostError, PostGroup, PostGroupCommand, Status},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{
     Planner, PostAnswer,
     access::{clear_workbench, people_exist},
     answer, refuse,
 };
-use crate::{CommandContext, CommandError, Commander, Outcome};
+use crate::{CommandContext, CommandError, Commander, Outcome, commander::unwritable};
+
+/// A partial change of a post, whose content may be given in part as well.
+#[derive(Clone, Debug, Default)]
+pub struct PostPatch {
+    /// Everything but the content.
+    pub edit: PostEdit,
+    /// Fields of the content that are replaced; `null` empties one.
+    pub content: Option<Map<String, Value>>,
+}
 
 /// A comment after it was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,7 +35,7 @@ pub struct CommentAnswer {
 }
 
 impl Commander {
-    /// Changes some of a post.
+    /// Changes some of a post; `patch` is laid over the content as it is when the change is written.
     ///
     /// # Errors
     /// When the post is not the planner's to change, its status forbids it, or the change is not valid.
@@ -34,12 +44,15 @@ impl Commander {
         context: &CommandContext,
         planner: Planner,
         id: PostId,
-        edit: PostEdit,
+        patch: PostPatch,
     ) -> Result<Outcome<PostAnswer>, CommandError> {
         self.run(context, move |work| {
-            let (planner, edit) = (planner.clone(), edit.clone());
+            let (planner, PostPatch { mut edit, content }) = (planner.clone(), patch.clone());
             async move {
-                planner.post(work, id).await?;
+                let post = planner.post(work, id).await?;
+                if let Some(content) = content {
+                    edit.content = Some(lay_over(&post.content, content)?);
+                }
                 people_exist(work, "assignee", edit.assignee.flatten()).await?;
                 let publisher = edit.story_workaround.as_ref().and_then(Option::as_ref);
                 people_exist(work, "storyWorkaround.publisher", publisher.map(|story| story.publisher)).await?;
@@ -155,4 +168,21 @@ impl Commander {
         })
         .await
     }
+}
+
+fn lay_over(content: &Content, patch: Map<String, Value>) -> Result<Content, CommandError> {
+    let mut laid = match serde_json::to_value(content).map_err(unwritable)? {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    for (name, value) in patch {
+        if value.is_null() {
+            laid.remove(&name);
+        } else {
+            laid.insert(name, value);
+        }
+    }
+    serde_json::from_value(Value::Object(laid)).map_err(|error| {
+        Failure::new(FailureKind::Invalid, "BadRequestError", format!("the content is not understood: {error}")).into()
+    })
 }

@@ -5,8 +5,10 @@
 
 mod network;
 mod publisher;
+mod resolve;
 mod sandbox;
 
 pub use network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
 pub use publisher::{DuePost, PublishSchedule, Publisher, PublisherSettings, UnresolvedPost};
+pub use resolve::Resolution;
 pub use sandbox::{Behaviour, SandboxItem, SandboxNetwork, UnknownBehaviour};

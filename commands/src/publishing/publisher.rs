@@ -9,7 +9,8 @@ use palaver_domain::{
     channels::{Channel, ChannelState},
     posts::{FailureReason, Post, PostCommand, PostState, Status},
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
 use crate::{CommandContext, CommandError, Commander};
@@ -48,11 +49,11 @@ pub trait PublishSchedule: Send + Sync + 'static {
         lease: Duration,
     ) -> BoxFuture<'_, Result<Vec<DuePost>, sqlx::Error>>;
 
-    /// Posts whose publication began before `begun_before` and that nobody holds, held for `lease` from then on.
+    /// Posts whose publication began `settle` ago or earlier and that nobody holds, held for `lease` from then on.
     fn take_unresolved(
         &self,
         now: DateTime<Utc>,
-        begun_before: DateTime<Utc>,
+        settle: Duration,
         limit: i64,
         lease: Duration,
     ) -> BoxFuture<'_, Result<Vec<UnresolvedPost>, sqlx::Error>>;
@@ -77,6 +78,11 @@ impl PublisherSettings {
     }
 }
 
+enum Task {
+    Publish(DuePost),
+    Resolve(UnresolvedPost),
+}
+
 pub struct Publisher {
     commander: Commander,
     networks: Networks,
@@ -95,7 +101,7 @@ impl Publisher {
     }
 
     /// Works until told to stop, and then finishes what it has begun.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(self, stop: CancellationToken) {
         loop {
             let worked = self.round().await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the publisher could not look at its schedule");
@@ -103,7 +109,7 @@ impl Publisher {
             });
             let pause = if worked > 0 { Duration::ZERO } else { self.settings.poll };
             tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return,
+                () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -112,19 +118,28 @@ impl Publisher {
     async fn round(&self) -> Result<usize, sqlx::Error> {
         let (now, lease) = (self.commander.clock().now(), self.settings.lease());
         let due = self.schedule.take_due(now, BATCH_POSTS_MAX, lease).await?;
-        let begun_before = now - self.settings.call_timeout - self.settings.settle;
-        let unresolved = self.schedule.take_unresolved(now, begun_before, BATCH_POSTS_MAX, lease).await?;
-        let worked = due.len() + unresolved.len();
-        let due = due.iter().map(|post| self.publish(post).boxed());
-        let unresolved = unresolved.iter().map(|post| self.resolve(post).boxed());
-        stream::iter(due.chain(unresolved)).buffer_unordered(CALLS_MAX).collect::<()>().await;
+        let settle = self.settings.call_timeout + self.settings.settle;
+        let unresolved = self.schedule.take_unresolved(now, settle, BATCH_POSTS_MAX, lease).await?;
+        let mut tasks: Vec<Task> = due.into_iter().map(Task::Publish).collect();
+        tasks.extend(unresolved.into_iter().map(Task::Resolve));
+        let worked = tasks.len();
+        stream::iter(tasks).for_each_concurrent(CALLS_MAX, |task| self.work_on(task).boxed()).await;
         Ok(worked)
     }
 
-    async fn publish(&self, due: &DuePost) {
-        let context = CommandContext::system(due.tenant, "publisher");
-        if let Err(error) = self.begin(&context, due).await {
-            self.report(due.post, &error);
+    async fn work_on(&self, task: Task) {
+        let (post, result) = match task {
+            Task::Publish(due) => {
+                let context = CommandContext::system(due.tenant, "publisher");
+                (due.post, self.begin(&context, &due).await)
+            }
+            Task::Resolve(open) => {
+                let context = CommandContext::system(open.tenant, "publisher");
+                (open.post, self.settle(&context, &open).await)
+            }
+        };
+        if let Err(error) = result {
+            self.report(post, &error);
         }
     }
 
@@ -193,13 +208,6 @@ impl Publisher {
                 }
                 answer => return answer,
             }
-        }
-    }
-
-    async fn resolve(&self, unresolved: &UnresolvedPost) {
-        let context = CommandContext::system(unresolved.tenant, "publisher");
-        if let Err(error) = self.settle(&context, unresolved).await {
-            self.report(unresolved.post, &error);
         }
     }
 

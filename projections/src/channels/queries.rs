@@ -1,0 +1,240 @@
+//! Lists of channels. An account has few of them, so every filter is read along the tenant's own index.
+
+use palaver_domain::{
+    AccountId, ChannelId, TeamId,
+    channels::{ChannelState, Network},
+};
+use serde_json::value::RawValue;
+use sqlx::{PgExecutor, Postgres, QueryBuilder, types::Json};
+
+use crate::posts::Order;
+
+/// Channels of one page.
+pub const CHANNELS_PAGE_MAX: i64 = 1_000;
+
+/// Whose channels somebody may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Teams {
+    #[default]
+    All,
+    /// Channels that have at least one of these teams, or none at all: see `ChannelState::visible_to`.
+    Of(Vec<TeamId>),
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelSort {
+    Name,
+    Network,
+    #[default]
+    CreatedTime,
+    /// No connection expires yet, so all are equal.
+    Expires,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChannelStatus {
+    Active,
+    Disabled,
+    NeedsAttention,
+    /// No channel is ever any of these yet.
+    Expiring,
+    Expired,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Product {
+    Cp,
+    Inbox,
+    /// No channel has it.
+    Ml,
+}
+
+/// Source: seed 003, `GET /channels` and `GET /channels/summary`. An empty list, or `None`, does not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelFilter {
+    /// What the caller may see.
+    pub visible: Teams,
+    /// Anywhere in the name or the unique name, in whatever case.
+    pub search: Option<String>,
+    pub networks: Vec<Network>,
+    pub excluded_networks: Vec<Network>,
+    pub status: Option<ChannelStatus>,
+    pub teams: Vec<TeamId>,
+    pub product: Option<Product>,
+    /// The API's `includeInactive=false`.
+    pub active_only: bool,
+}
+
+/// A page, and the number of all channels that match.
+#[derive(Debug)]
+pub struct Channels {
+    pub count: i64,
+    pub data: Vec<Box<RawValue>>,
+}
+
+fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
+    ids.iter().map(ToString::to_string).collect()
+}
+
+impl ChannelFilter {
+    fn push_where(&self, query: &mut QueryBuilder<'_, Postgres>, tenant: AccountId) {
+        query.push(" WHERE tenant_id = ").push_bind(tenant.to_string());
+        if let Teams::Of(teams) = &self.visible {
+            query.push(" AND (team_ids = '{}' OR team_ids && ").push_bind(texts(teams)).push(")");
+        }
+        if !self.teams.is_empty() {
+            query.push(" AND team_ids && ").push_bind(texts(&self.teams));
+        }
+        if let Some(search) = self.search.as_ref().filter(|search| !search.is_empty()) {
+            // A text with NUL, which PostgreSQL does not take, is in no name.
+            query.push(" AND strpos(search_key, ").push_bind(search.to_lowercase().replace('\0', "\u{fffd}"));
+            query.push(") > 0");
+        }
+        if !self.networks.is_empty() {
+            query.push(" AND network = ANY(").push_bind(texts(&self.networks)).push(")");
+        }
+        if !self.excluded_networks.is_empty() {
+            query.push(" AND network <> ALL(").push_bind(texts(&self.excluded_networks)).push(")");
+        }
+        match self.status {
+            None => {}
+            Some(ChannelStatus::Active) => drop(query.push(" AND active")),
+            // What is disabled needs attention, and nothing else does as long as no connection expires.
+            Some(ChannelStatus::Disabled | ChannelStatus::NeedsAttention) => drop(query.push(" AND NOT active")),
+            Some(ChannelStatus::Expiring | ChannelStatus::Expired) => drop(query.push(" AND false")),
+        }
+        match self.product {
+            None => {}
+            Some(Product::Cp) => drop(query.push(" AND product_cp")),
+            Some(Product::Inbox) => drop(query.push(" AND product_inbox")),
+            Some(Product::Ml) => drop(query.push(" AND false")),
+        }
+        if self.active_only {
+            query.push(" AND active");
+        }
+    }
+}
+
+/// A page of channels, equal ones in order of id.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    filter: &ChannelFilter,
+    (sort, order): (ChannelSort, Order),
+    (offset, count): (i64, i64),
+) -> Result<Channels, sqlx::Error> {
+    let column = match sort {
+        ChannelSort::Name => "name_key",
+        ChannelSort::Network => "network",
+        ChannelSort::CreatedTime => "created_at",
+        ChannelSort::Expires => "id",
+    };
+    let direction = if order == Order::Ascending { "ASC" } else { "DESC" };
+    let mut query = QueryBuilder::new("SELECT (SELECT count(*) FROM channels");
+    filter.push_where(&mut query, tenant);
+    query.push(") AS count, page.doc FROM (SELECT) one LEFT JOIN (SELECT doc, row_number() OVER (ORDER BY ");
+    query.push(format_args!("{column} {direction}, id {direction}) AS place FROM channels"));
+    filter.push_where(&mut query, tenant);
+    query.push(" ORDER BY place LIMIT ").push_bind(count.clamp(0, CHANNELS_PAGE_MAX));
+    query.push(" OFFSET ").push_bind(offset.max(0)).push(") page ON true ORDER BY page.place");
+    let rows: Vec<(i64, Option<Json<Box<RawValue>>>)> = query.build_query_as().fetch_all(db).await?;
+    let count = rows.first().map_or(0, |row| row.0);
+    Ok(Channels { count, data: rows.into_iter().filter_map(|row| row.1).map(|doc| doc.0).collect() })
+}
+
+/// All channels that match, in the order they were connected.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn summary(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    filter: &ChannelFilter,
+) -> Result<Vec<Box<RawValue>>, sqlx::Error> {
+    let mut query = QueryBuilder::new("SELECT doc FROM channels");
+    filter.push_where(&mut query, tenant);
+    query.push(" ORDER BY created_at, id");
+    let rows: Vec<(Json<Box<RawValue>>,)> = query.build_query_as().fetch_all(db).await?;
+    Ok(rows.into_iter().map(|row| row.0.0).collect())
+}
+
+/// The ids of all channels that match.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn ids(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    filter: &ChannelFilter,
+) -> Result<Vec<ChannelId>, sqlx::Error> {
+    let mut query = QueryBuilder::new("SELECT id FROM channels");
+    filter.push_where(&mut query, tenant);
+    query.push(" ORDER BY id");
+    let rows: Vec<(String,)> = query.build_query_as().fetch_all(db).await?;
+    rows.iter().map(|row| id(&row.0)).collect()
+}
+
+fn id(text: &str) -> Result<ChannelId, sqlx::Error> {
+    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// The channels that somebody may see, and whether each is active.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn visible(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    teams: &Teams,
+) -> Result<Vec<(ChannelId, bool)>, sqlx::Error> {
+    let teams = match teams {
+        Teams::All => None,
+        Teams::Of(teams) => Some(texts(teams)),
+    };
+    let rows = sqlx::query!(
+        "SELECT id, active FROM channels WHERE tenant_id = $1 AND ($2::text[] IS NULL OR team_ids = '{}' OR team_ids && $2)
+         ORDER BY id",
+        tenant.to_string(),
+        teams.as_deref()
+    );
+    rows.fetch_all(db).await?.into_iter().map(|row| Ok((id(&row.id)?, row.active))).collect()
+}
+
+/// Those of `ids` that are active channels of the tenant, in the order of `ids`.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn active_by_ids(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    ids: &[ChannelId],
+) -> Result<Vec<ChannelState>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT c.state AS "state: Json<ChannelState>"
+           FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) JOIN channels c ON c.id = wanted.id
+           WHERE c.tenant_id = $1 AND c.active ORDER BY wanted.place"#,
+        tenant.to_string(),
+        &texts(ids)
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| row.state.0).collect())
+}
+
+/// The tenant's channel with this id, active or not.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn by_id(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    channel: ChannelId,
+) -> Result<Option<ChannelState>, sqlx::Error> {
+    let row = sqlx::query!(
+        r#"SELECT state AS "state: Json<ChannelState>" FROM channels WHERE id = $1 AND tenant_id = $2"#,
+        channel.to_string(),
+        tenant.to_string()
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| row.state.0))
+}

@@ -1,0 +1,34 @@
+//! The limits of the engine, in one place.
+
+use std::time::Duration;
+
+/// Positions that one batch moves a live projection by.
+pub const BATCH_EVENTS_MAX: i64 = 500;
+/// Positions that one batch moves a rebuild by.
+pub const REBUILD_BATCH_EVENTS_MAX: i64 = 2_000;
+/// How far behind a rebuild may be when it stops the live projection to take over.
+pub const TAKEOVER_EVENTS_MAX: i64 = 500;
+/// How long a takeover waits for readers to leave the old tables. Readers queue behind it for this long at most; it
+/// must stay well below PostgreSQL's `deadlock_timeout` (1 s), so that a takeover gives way before a reader is hurt.
+pub const TAKEOVER_LOCK_TIMEOUT: Duration = Duration::from_millis(100);
+/// Takeovers tried before a rebuild gives up.
+pub const TAKEOVER_TRIES_MAX: u32 = 600;
+/// Between two tries of a takeover, while the live projection goes on.
+pub const TAKEOVER_RETRY_INTERVAL: Duration = Duration::from_millis(400);
+/// How often somebody who does not lead asks whether the lease is free.
+pub const LEASE_RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// How often a worker asks for the head when nobody wakes it.
+pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a waiting reader asks for the checkpoint of a projection that another process leads.
+pub const WAIT_POLL_INTERVAL: Duration = Duration::from_millis(15);
+/// The same when this process leads it, in case a wake-up is missed.
+pub const WAIT_POLL_INTERVAL_LED_HERE: Duration = Duration::from_millis(250);
+/// The first pause after an error; doubled each time.
+pub const BACKOFF_MIN: Duration = Duration::from_millis(100);
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a transaction of a worker may stand still before PostgreSQL ends it, and with it the lease.
+pub const IDLE_IN_TRANSACTION_SECONDS_MAX: u32 = 60;
+/// How often a rebuild tells how far it is.
+pub const REBUILD_PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+/// Characters of an error kept in quarantine.
+pub const QUARANTINE_ERROR_CHARS_MAX: usize = 2_000;

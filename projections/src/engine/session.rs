@@ -1,0 +1,62 @@
+//! Connections that the engine keeps to itself, and the leases that live and die with them.
+
+use futures::{FutureExt, future::BoxFuture};
+use palaver_eventstore::Database;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::{Context, Generation, IDLE_IN_TRANSACTION_SECONDS_MAX};
+
+/// What a lease is for. A lease is an advisory lock of a session: it ends with the connection, however that ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Lease {
+    Work,
+    Rebuild,
+}
+
+impl Lease {
+    /// # Errors
+    /// When the database can not be asked.
+    pub async fn try_take(self, db: &mut PgConnection, projection: &str) -> Result<bool, sqlx::Error> {
+        let name = match self {
+            Self::Work => format!("palaver projection {projection}"),
+            Self::Rebuild => format!("palaver rebuild {projection}"),
+        };
+        let taken = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "taken!""#, name);
+        taken.fetch_one(db).await
+    }
+}
+
+/// A connection of its own, whose unqualified tables are those of `generation`.
+///
+/// Commits do not wait for the disk: a crash of PostgreSQL may undo the last of them, but then the checkpoint with
+/// the tables, and the events are applied again. A peer that is gone is noticed within seconds, so that its lease is
+/// free for others.
+pub(super) async fn open(
+    context: &Context,
+    application_name: &str,
+    generation: Generation,
+) -> Result<PgConnection, sqlx::Error> {
+    let database: &Database = &context.database;
+    let mut db = database.dedicated(application_name).await?;
+    let schema = generation.schema();
+    let settings = format!(
+        "SET search_path = public, {schema}; SET synchronous_commit = off; \
+         SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS_MAX}s'; \
+         SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+    );
+    run(&mut db, &settings).await?;
+    Ok(db)
+}
+
+/// Closes the connection in order, which frees its leases at once. When it is broken already, nothing is lost.
+pub(super) async fn close(db: PgConnection) {
+    if let Err(error) = db.close().await {
+        tracing::debug!(%error, "a connection was not closed in order");
+    }
+}
+
+/// Runs statements without parameters, such as those that create and move tables. Boxed, because the compiler can not
+/// see through the future of `raw_sql` that it may be sent between threads.
+pub(super) fn run<'a>(db: &'a mut PgConnection, statements: &'a str) -> BoxFuture<'a, Result<(), sqlx::Error>> {
+    db.execute(sqlx::raw_sql(statements)).map(|done| done.map(drop)).boxed()
+}

@@ -1,0 +1,7 @@
+//! What the publisher has to do, and when.
+
+mod projector;
+mod queries;
+
+pub use projector::{PublishScheduleProjector, ScheduleRow};
+pub use queries::{Due, Unresolved, next_due, release, take_due, take_unresolved};
