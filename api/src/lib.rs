@@ -1,1 +1,15 @@
+//! How the world talks to Palaver: the command line, the HTTP conventions that every surface shares, and the
+//! surfaces themselves. What a request means is decided elsewhere; here it is parsed, authorised and rendered.
 
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod http;
+pub mod openapi;
+pub mod permissions;
+pub mod run;
+pub mod server;
+pub mod settings;
+mod socialhub;
+pub mod system;
+pub mod telemetry;

@@ -1,0 +1,185 @@
+//! The parts of a process, put together: the log, the commands, the projections, the publisher, the HTTP surfaces.
+//! Which of them run where is decided in [`crate::run`].
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use futures::future::BoxFuture;
+use palaver_commands::{
+    Commander,
+    publishing::{DuePost, Networks, PublishSchedule, Publisher, PublisherSettings, SandboxNetwork, UnresolvedPost},
+};
+use palaver_eventstore::{
+    Database, EventLog, LogTasks,
+    clock::{Clock, SystemClock},
+    ids::{Ids, SystemIds},
+};
+use palaver_projections::{engine::Engine, publish_schedule};
+use sqlx::PgPool;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    auth::DatabaseCredentials,
+    http::{LastWrites, Shell, enclose},
+    openapi,
+    permissions::{ROUTES, RouteMismatch, RouteTable},
+    run::RunError,
+    settings::Settings,
+    socialhub::{self, Socialhub},
+    system::{self, Readiness},
+    telemetry::Metrics,
+};
+
+/// How long a network may take to answer.
+const NETWORK_CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A projection that is further behind than this is not ready to be read.
+const READY_LAG_SECONDS_MAX: f64 = 30.0;
+
+/// One process's share of the system.
+pub struct App {
+    pub database: Database,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub log: EventLog,
+    pub commander: Commander,
+    pub engine: Engine,
+    sandbox: SandboxNetwork,
+    tasks: LogTasks,
+}
+
+impl App {
+    /// Opens the log of a database that has this version's schema.
+    ///
+    /// # Errors
+    /// When the database can not be reached, or a migration is missing.
+    pub async fn open(database: Database, settings: &Settings) -> Result<Self, RunError> {
+        let pending = database.migrations_pending().await?;
+        if pending > 0 {
+            return Err(RunError::NotMigrated { pending });
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn Ids> = Arc::new(SystemIds);
+        let (log, tasks) = EventLog::open(database.clone(), clock.clone(), settings.append_queue_max).await?;
+        let commander = Commander::new(log.clone(), clock.clone(), ids.clone());
+        let engine = Engine::new(log.clone(), clock.clone(), palaver_projections::all());
+        engine.install().await?;
+        let sandbox = SandboxNetwork::new(database.clone(), clock.clone());
+        Ok(Self { database, clock, ids, log, commander, engine, sandbox, tasks })
+    }
+
+    /// The process manager that publishes what is due.
+    pub fn publisher(&self, settings: &Settings) -> Publisher {
+        let networks = Networks { sandbox: Arc::new(self.sandbox.clone()) };
+        let schedule = Arc::new(Schedule { pool: self.database.pool().clone() });
+        let publisher = PublisherSettings {
+            poll: settings.publisher_poll,
+            call_timeout: NETWORK_CALL_TIMEOUT,
+            settle: settings.outcome_settle,
+            late_max: settings.publish_late_max,
+        };
+        Publisher::new(self.commander.clone(), networks, schedule, publisher)
+    }
+
+    /// Everything that is served over HTTP.
+    ///
+    /// # Errors
+    /// When a route is not in the permission table, or a row of the table has no route.
+    pub fn router(&self, settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Router, RouteMismatch> {
+        let socialhub = Socialhub {
+            commander: self.commander.clone(),
+            projections: self.engine.projections(),
+            sandbox: self.sandbox.clone(),
+            pool: self.database.pool().clone(),
+            read_wait: settings.read_wait,
+        };
+        let router = OpenApiRouter::with_openapi(openapi::base())
+            .merge(system::router(readiness, metrics))
+            .merge(socialhub::router(socialhub));
+        let (router, _) = openapi::publish(router, ROUTES)?;
+        Ok(enclose(
+            router,
+            Shell {
+                clock: self.clock.clone(),
+                ids: self.ids.clone(),
+                credentials: Arc::new(DatabaseCredentials::new(self.database.pool().clone())),
+                routes: RouteTable::new(ROUTES),
+                last_writes: LastWrites::default(),
+                body_limit_bytes: settings.body_limit_bytes,
+                request_timeout: settings.request_timeout,
+            },
+        ))
+    }
+
+    /// What must hold before this process gets traffic.
+    pub fn readiness(&self) -> Readiness {
+        let (pool, database, projections) =
+            (self.database.pool().clone(), self.database.clone(), self.engine.projections());
+        Readiness::default()
+            .with("database", move || {
+                let pool = pool.clone();
+                async move { sqlx::query("SELECT 1").execute(&pool).await.map(drop).map_err(|error| error.to_string()) }
+            })
+            .with("migrations", move || {
+                let database = database.clone();
+                async move {
+                    match database.migrations_pending().await {
+                        Ok(0) => Ok(()),
+                        Ok(pending) => Err(format!("{pending} are missing; run `palaver migrate`")),
+                        Err(error) => Err(error.to_string()),
+                    }
+                }
+            })
+            .with("projections", move || {
+                let projections = projections.clone();
+                async move {
+                    let all = projections.status().await.map_err(|error| error.to_string())?;
+                    let late = all.iter().filter(|one| one.lag_seconds > READY_LAG_SECONDS_MAX);
+                    let late: Vec<_> = late.map(|one| format!("{} by {} events", one.name, one.lag_events)).collect();
+                    if late.is_empty() { Ok(()) } else { Err(format!("behind: {}", late.join(", "))) }
+                }
+            })
+    }
+
+    /// Writes what the log has accepted, and lets go of the database.
+    pub async fn close(self) {
+        self.tasks.drain().await;
+        self.database.close().await;
+    }
+}
+
+/// The publisher's schedule is a read model; this is how it gets at it.
+struct Schedule {
+    pool: PgPool,
+}
+
+impl PublishSchedule for Schedule {
+    fn take_due(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+        limit: i64,
+        lease: Duration,
+    ) -> BoxFuture<'_, Result<Vec<DuePost>, sqlx::Error>> {
+        Box::pin(async move {
+            let due = publish_schedule::take_due(&self.pool, now, limit, lease).await?;
+            Ok(due.into_iter().map(|due| DuePost { tenant: due.tenant_id, post: due.post_id }).collect())
+        })
+    }
+
+    fn take_unresolved(
+        &self,
+        now: chrono::DateTime<chrono::Utc>,
+        settle: Duration,
+        limit: i64,
+        lease: Duration,
+    ) -> BoxFuture<'_, Result<Vec<UnresolvedPost>, sqlx::Error>> {
+        Box::pin(async move {
+            let open = publish_schedule::take_unresolved(&self.pool, now, settle, limit, lease).await?;
+            let open = open.into_iter().map(|open| UnresolvedPost {
+                tenant: open.tenant_id,
+                post: open.post_id,
+                key: open.key,
+            });
+            Ok(open.collect())
+        })
+    }
+}

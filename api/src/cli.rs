@@ -1,0 +1,254 @@
+//! The command line: what can be said, with its help. What is then done lives in [`crate::run`].
+
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+
+use crate::settings::Given;
+
+const EXAMPLES: &str = "\
+Examples:
+  palaver up --demo                         everything in one process, with something to look at
+  palaver serve --database-url postgres://palaver@db/palaver
+                                            the HTTP half, beside `palaver work` on other machines
+  palaver history post 65f1c0ffee5eed0000000001
+                                            how a post came to be what it is
+  palaver explain ConflictError             what an error code means, and what to do
+
+`-h` shows the settings that most need, `--help` all of them.";
+
+/// Plans and publishes posts, from one append-only log of events.
+#[derive(Debug, Parser)]
+#[command(name = "palaver", version, after_help = EXAMPLES, arg_required_else_help = true, max_term_width = 120)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub given: Given,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in one process, with a private PostgreSQL unless one is named
+    ///
+    /// Migrates the database, serves HTTP, and runs all workers. When it is ready it prints one line of JSON,
+    /// {"ready":true,"url":...}, on stdout. SIGINT or SIGTERM stops it in good order; a second one at once.
+    #[command(after_help = "Examples:\n  palaver up\n  palaver up --demo --data /tmp/palaver --listen 127.0.0.1:0")]
+    Up(UpArgs),
+    /// Serve HTTP only, on a shared PostgreSQL
+    ///
+    /// Needs --database-url, and a migrated database. Run `palaver work` beside it: without workers nothing that is
+    /// written is ever read.
+    Serve,
+    /// Run the workers only: projections, scheduler, publisher
+    ///
+    /// Needs --database-url, and a migrated database. Any number of these share the work; when one dies, the others
+    /// go on with its part within seconds.
+    Work,
+    /// Bring the database's schema up to date
+    ///
+    /// Only ever adds, so the version before keeps running meanwhile. Does nothing when there is nothing to do.
+    Migrate,
+    /// Print every event of one thing: when, who, where in the log, and what changed
+    #[command(after_help = "Examples:\n  palaver history post 65f1c0ffee5eed0000000001\n  \
+        palaver history channel 65f1c0ffee5eed0000000002 --json | jq .eventType")]
+    History(HistoryArgs),
+    /// Fill a read model anew from the log, beside the one in use, and swap them when it has caught up
+    #[command(after_help = "Example:\n  palaver rebuild posts")]
+    Rebuild(RebuildArgs),
+    /// Show how far each projection has come and what it could not follow; retry or skip that
+    #[command(after_help = "Examples:\n  palaver projections\n  \
+        palaver projections retry posts post 65f1c0ffee5eed0000000001")]
+    Projections(ProjectionsArgs),
+    /// Register an account with a first administrator, or add a user to one; prints the access token once
+    #[command(after_help = "Examples:\n  palaver account create --name Acme --user ada@example.com\n  \
+        palaver account user 65f1c0ffee5eed0000000001 --user bob@example.com --role EDITOR")]
+    Account(AccountArgs),
+    /// Say what became of a publication that the network can not tell about
+    ///
+    /// For a post that is `publishing` and needs attention: look at the network, then say what you saw.
+    #[command(
+        after_help = "Examples:\n  palaver resolve 65f1c0ffee5eed0000000001 published --url https://example.com/1\n  \
+        palaver resolve 65f1c0ffee5eed0000000001 failed"
+    )]
+    Resolve(ResolveArgs),
+    /// Say what an error code means, where it comes from and what to do
+    #[command(after_help = "Example:\n  palaver explain ConflictError")]
+    Explain(ExplainArgs),
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct UpArgs {
+    /// Fill an empty log with an account, users, channels and some months of posts, and write <data>/demo.json
+    #[arg(long, env = "PALAVER_DEMO", hide_env_values = true, value_parser = FalseyValueParser::new())]
+    pub demo: bool,
+    /// The same seed makes the same demo
+    #[arg(long, env = "PALAVER_DEMO_SEED", hide_env_values = true, value_name = "NUMBER", default_value_t = 1)]
+    pub demo_seed: u64,
+    /// How many times the usual number of posts
+    #[arg(long, env = "PALAVER_DEMO_SCALE", hide_env_values = true, value_name = "FACTOR", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub demo_scale: u32,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct HistoryArgs {
+    /// What it is, such as `post`, `postGroup` or `channel`
+    #[arg(value_name = "TYPE")]
+    pub aggregate_type: String,
+    /// Its id
+    #[arg(value_name = "ID")]
+    pub aggregate_id: String,
+    /// Leave out events up to this sequence number
+    #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+    pub after: i64,
+    /// One JSON object a line, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct RebuildArgs {
+    /// Its name, as `palaver projections` shows it
+    pub projection: String,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ProjectionsArgs {
+    #[command(subcommand)]
+    command: Option<ProjectionsCommand>,
+}
+
+impl ProjectionsArgs {
+    pub fn command(self) -> ProjectionsCommand {
+        self.command.unwrap_or(ProjectionsCommand::List { json: false })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum ProjectionsCommand {
+    /// Show them all (the default)
+    List {
+        /// One JSON object a line, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try a quarantined stream again, from the event that failed
+    Retry(QuarantinedStream),
+    /// Give up on the event that failed, and go on behind it
+    Skip(QuarantinedStream),
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedStream {
+    /// The projection that could not follow
+    pub projection: String,
+    /// The stream's type, such as `post`
+    #[arg(value_name = "TYPE")]
+    pub aggregate_type: String,
+    /// The stream's id
+    #[arg(value_name = "ID")]
+    pub aggregate_id: String,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct AccountArgs {
+    #[command(subcommand)]
+    pub command: AccountCommand,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum AccountCommand {
+    /// Register an account, with a first user who is its administrator
+    Create {
+        /// What the account is called
+        #[arg(long)]
+        name: String,
+        /// What the administrator is called, such as a mail address
+        #[arg(long = "user", value_name = "NAME")]
+        user_name: String,
+    },
+    /// Add a user to an account
+    User {
+        /// The account's id
+        account: String,
+        /// What the user is called, such as a mail address
+        #[arg(long = "user", value_name = "NAME")]
+        user_name: String,
+        /// ADMIN, SMM, CM, EDITOR or OBSERVER
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ResolveArgs {
+    /// The post's id
+    pub post: String,
+    /// What you saw on the network
+    #[arg(value_enum)]
+    pub outcome: ResolvedOutcome,
+    /// Where the post can be seen, when it was published
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ResolvedOutcome {
+    Published,
+    Failed,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct ExplainArgs {
+    /// The `code` of an error answer
+    pub code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_or_behind_the_command() {
+        for line in ["palaver --data /d up --demo", "palaver up --demo --data /d"] {
+            let cli = parse(line).unwrap();
+            assert_eq!(cli.given.data.as_deref(), Some("/d".as_ref()), "{line}");
+            assert!(matches!(cli.command, Command::Up(UpArgs { demo: true, demo_seed: 1, demo_scale: 1 })), "{line}");
+        }
+    }
+
+    #[test]
+    fn projections_lists_unless_told_otherwise() {
+        let Command::Projections(args) = parse("palaver projections").unwrap().command else { panic!() };
+        assert_eq!(args.command(), ProjectionsCommand::List { json: false });
+        let Command::Projections(args) = parse("palaver projections retry posts post x").unwrap().command else {
+            panic!()
+        };
+        assert!(matches!(args.command(), ProjectionsCommand::Retry(stream) if stream.aggregate_id == "x"));
+        assert!(parse("palaver up --demo-scale 0").is_err());
+    }
+
+    #[test]
+    fn help_names_every_setting_with_its_variable_and_default() {
+        let mut command = Cli::command();
+        command.build();
+        let up = command.find_subcommand("up").unwrap();
+        for arg in up.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+            let name = arg.get_id().as_str();
+            let variable = format!("PALAVER_{}", name.to_uppercase());
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "{name}");
+            let help = arg.get_long_help().or(arg.get_help()).unwrap().to_string();
+            assert!(name.starts_with("demo") || help.contains("Default: "), "{name}: {help}");
+        }
+    }
+}

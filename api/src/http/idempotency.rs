@@ -1,0 +1,99 @@
+//! `Idempotency-Key`: what makes a repeated request the same command, and how a changed one is told from it.
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, OptionalFromRequestParts, Request},
+    http::{HeaderName, Method, Uri, request::Parts},
+};
+use sha2::{Digest, Sha256};
+
+use super::{ApiError, extract::body_error, single_header};
+use crate::auth::{ACCESSTOKEN, Caller};
+
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
+const KEY_CHARS_MAX: usize = 255;
+
+/// A client's name for one command, with a fingerprint of what was asked. Take it as `Option<CommandKey>`; `None`
+/// means that the client sent no key and the command gets an id of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandKey {
+    /// 1 to 255 visible ASCII characters. Unique within the tenant.
+    pub id: String,
+    /// SHA-256, in hex, over who asks, the method, path, query (without the token) and body as sent.
+    pub fingerprint: String,
+}
+
+impl<S: Sync> OptionalFromRequestParts<S> for CommandKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ApiError> {
+        Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// Reads the key and, when there is one, the body, which later extractors read again from memory.
+///
+/// # Errors
+/// 400 for a malformed key, 413 for a body over the limit.
+pub(super) async fn attach(request: Request, caller: Option<&Caller>) -> Result<Request, ApiError> {
+    let Some(id) = single_header(request.headers(), &IDEMPOTENCY_KEY)?.map(str::to_owned) else { return Ok(request) };
+    if !(1..=KEY_CHARS_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(ApiError::bad_request(format!(
+            "Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters"
+        )));
+    }
+    let (parts, body) = request.into_parts();
+    // The body limit travels in the extensions.
+    let mut limited = Request::new(body);
+    *limited.extensions_mut() = parts.extensions.clone();
+    let body = Bytes::from_request(limited, &()).await.map_err(|rejection| body_error(&rejection))?;
+
+    let fingerprint = fingerprint(caller, &parts.method, &parts.uri, &body)?;
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(CommandKey { id, fingerprint });
+    Ok(request)
+}
+
+fn fingerprint(caller: Option<&Caller>, method: &Method, uri: &Uri, body: &[u8]) -> Result<String, ApiError> {
+    let query = super::query::pairs(uri.query().unwrap_or_default())?;
+    let user = caller.map(|caller| caller.user.to_string()).unwrap_or_default();
+    let mut hash = Sha256::new();
+    // Each part goes in behind its length, so that no two requests run together into one text.
+    let mut add = |part: &[u8]| {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    };
+    add(user.as_bytes());
+    add(method.as_str().as_bytes());
+    add(uri.path().as_bytes());
+    for (name, value) in query.iter().filter(|(name, _)| name != ACCESSTOKEN) {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    add(body);
+    Ok(hex::encode(hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, uri: &str, body: &str) -> String {
+        fingerprint(None, &method, &uri.parse().unwrap(), body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_fingerprint_changes_with_everything_but_the_token() {
+        let base = of(Method::POST, "/cp/posts/1?a=b", "{}");
+        assert_eq!(base, of(Method::POST, "/cp/posts/1?accesstoken=x&a=b", "{}"));
+        for other in [
+            of(Method::PATCH, "/cp/posts/1?a=b", "{}"),
+            of(Method::POST, "/cp/posts/2?a=b", "{}"),
+            of(Method::POST, "/cp/posts/1?ab=", "{}"),
+            of(Method::POST, "/cp/posts/1?a=b", "{} "),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Who may call what: one table of all routes. A route that is not in it is refused at start-up, and its rows are
+//! published with the OpenAPI document.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use axum::http::Method;
+use palaver_domain::identity::{Permission, Role};
+use utoipa::openapi::{
+    ContentBuilder, OpenApi, PathItem, Ref, ResponseBuilder, extensions::ExtensionsBuilder, path::Operation,
+    security::SecurityRequirement,
+};
+
+use Access::{Any, Authenticated, Needs, Public};
+use Permission::*;
+
+/// Every route of the service.
+pub const ROUTES: &[Route] = &[
+    route(Surface::System, "GET", "/healthz", Public),
+    route(Surface::System, "GET", "/readyz", Public),
+    route(Surface::System, "GET", "/metrics", Public),
+    socialhub("POST", "/api2/cp/postGroups", Needs(&[EditPosts])),
+    socialhub("GET", "/api2/cp/postGroups/preDraft", Needs(&[ViewPosts])),
+    socialhub("DELETE", "/api2/cp/postGroups/{id}", Needs(&[EditPosts])),
+    socialhub("POST", "/api2/cp/postGroups/{id}/saveAsDraft", Needs(&[EditPosts])),
+    socialhub("POST", "/api2/cp/postGroups/{id}/schedule", Needs(&[PublishPosts])),
+    socialhub("POST", "/api2/cp/postGroups/{id}/publish", Needs(&[PublishPosts])),
+    socialhub("GET", "/api2/cp/posts", Needs(&[ViewPosts])),
+    socialhub("POST", "/api2/cp/posts", Needs(&[ViewPosts])),
+    socialhub("GET", "/api2/cp/posts/counts", Needs(&[ViewPosts])),
+    socialhub("POST", "/api2/cp/posts/aggregates/day", Needs(&[ViewPosts])),
+    socialhub("POST", "/api2/cp/posts/aggregates/day/list", Needs(&[ViewPosts])),
+    socialhub("GET", "/api2/cp/posts/{id}", Needs(&[ViewPosts])),
+    socialhub("PATCH", "/api2/cp/posts/{id}", Needs(&[EditPosts])),
+    socialhub("DELETE", "/api2/cp/posts/{id}", Needs(&[EditPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/suggest", Needs(&[EditPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/approve", Any(&[ApprovePosts, ApproveOwnPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/reject", Needs(&[RejectPost])),
+    socialhub("POST", "/api2/cp/posts/{id}/schedule", Needs(&[PublishPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/publish", Needs(&[PublishPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/unschedule", Needs(&[PublishPosts])),
+    socialhub("GET", "/api2/cp/posts/{id}/feed", Needs(&[ViewCollaborationTab, EditPosts])),
+    socialhub("POST", "/api2/cp/posts/{id}/feed", Needs(&[CreateComment])),
+    // Source: seed 003 names no permission for the lists of channels, which every planner needs.
+    socialhub("GET", "/api2/channels", Authenticated),
+    socialhub("GET", "/api2/channels/summary", Authenticated),
+    socialhub("POST", "/api2/channels/placeholder", Needs(&[EditChannels])),
+    socialhub("POST", "/api2/channels/sandbox", Needs(&[EditChannels])),
+    socialhub("PUT", "/api2/channels/sandbox/{id}/behaviour", Needs(&[EditChannels])),
+    socialhub("GET", "/api2/channels/sandbox/{id}/items", Needs(&[ViewChannels])),
+    page("/openapi.json"),
+    page("/docs"),
+    page("/docs/"),
+    page("/docs/{*file}"),
+];
+
+/// What a caller needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing, not even a token.
+    Public,
+    /// A valid token.
+    Authenticated,
+    /// A valid token, and a role that grants all of these.
+    Needs(&'static [Permission]),
+    /// A valid token, and a role that grants one of these.
+    Any(&'static [Permission]),
+}
+
+impl Access {
+    /// The permissions that `role` would still need; empty when it may pass.
+    pub fn missing(self, role: Role) -> Vec<Permission> {
+        match self {
+            Self::Public | Self::Authenticated => Vec::new(),
+            Self::Needs(all) => all.iter().copied().filter(|permission| !role.grants(*permission)).collect(),
+            Self::Any(some) if some.iter().any(|permission| role.grants(*permission)) => Vec::new(),
+            Self::Any(some) => some.to_vec(),
+        }
+    }
+}
+
+/// A group of routes with one audience and one style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Surface {
+    /// For operators and tools: health, metrics, documentation.
+    System,
+    /// The API of seed 003.
+    Socialhub,
+}
+
+impl Surface {
+    /// The value of the metrics label `surface`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Socialhub => "socialhub",
+        }
+    }
+
+    /// Whether a client whose `Accept` excludes JSON is refused at once.
+    pub const fn answers_json_only(self) -> bool {
+        matches!(self, Self::Socialhub)
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub surface: Surface,
+    /// In capitals. `HEAD` comes with `GET`.
+    pub method: &'static str,
+    /// As axum and OpenAPI both write it, with `{id}` for parameters.
+    pub path: &'static str,
+    pub access: Access,
+    /// Whether the OpenAPI document describes it; the documentation's own pages are not in it.
+    pub documented: bool,
+}
+
+pub const fn route(surface: Surface, method: &'static str, path: &'static str, access: Access) -> Route {
+    Route { surface, method, path, access, documented: true }
+}
+
+const fn socialhub(method: &'static str, path: &'static str, access: Access) -> Route {
+    route(Surface::Socialhub, method, path, access)
+}
+
+const fn page(path: &'static str) -> Route {
+    Route { surface: Surface::System, method: "GET", path, access: Public, documented: false }
+}
+
+/// The table, ready to be asked. Cheap to clone.
+#[derive(Clone)]
+pub struct RouteTable(Arc<HashMap<&'static str, Vec<Route>>>);
+
+impl fmt::Debug for RouteTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RouteTable({} paths)", self.0.len())
+    }
+}
+
+/// What the table says of a method on a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    Route(Route),
+    /// The path exists; the methods are these, as an `Allow` header lists them.
+    OtherMethods(String),
+    Nothing,
+}
+
+impl RouteTable {
+    pub fn new(routes: &[Route]) -> Self {
+        let mut by_path: HashMap<_, Vec<Route>> = HashMap::new();
+        for route in routes {
+            by_path.entry(route.path).or_default().push(*route);
+        }
+        Self(Arc::new(by_path))
+    }
+
+    pub fn find(&self, method: &Method, path: &str) -> Found {
+        let Some(routes) = self.0.get(path) else { return Found::Nothing };
+        let wanted = if *method == Method::HEAD { "GET" } else { method.as_str() };
+        if let Some(route) = routes.iter().find(|route| route.method == wanted) {
+            return Found::Route(*route);
+        }
+        let mut methods: Vec<_> = routes.iter().map(|route| route.method).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        Found::OtherMethods(methods.join(", "))
+    }
+
+    pub fn surface(&self, path: &str) -> Option<Surface> {
+        self.0.get(path)?.first().map(|route| route.surface)
+    }
+}
+
+/// The document and the table differ, so a route would be open, closed or undocumented by accident.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("routes and permission table differ: {}", .0.join("; "))]
+pub struct RouteMismatch(pub Vec<String>);
+
+/// # Errors
+/// When a documented operation has no row, a row has no operation, or two rows are for the same route.
+pub fn verify(document: &OpenApi, routes: &[Route]) -> Result<(), RouteMismatch> {
+    let mut faults = Vec::new();
+    for (index, row) in routes.iter().enumerate() {
+        if routes.iter().take(index).any(|other| (other.method, other.path) == (row.method, row.path)) {
+            faults.push(format!("{} {} is in the table twice", row.method, row.path));
+        }
+        let described = document.paths.paths.get(row.path).is_some_and(|item| {
+            operations(item).into_iter().any(|(method, operation)| method == row.method && operation.is_some())
+        });
+        if row.documented != described {
+            let fault =
+                if described { "is described, but its row says it is not" } else { "has a row, but no operation" };
+            faults.push(format!("{} {} {fault}", row.method, row.path));
+        }
+    }
+    for (path, item) in &document.paths.paths {
+        for (method, _) in operations(item).into_iter().filter(|(_, operation)| operation.is_some()) {
+            if !routes.iter().any(|row| row.method == method && row.path == path) {
+                faults.push(format!("{method} {path} has no row in the table"));
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(RouteMismatch(faults)) }
+}
+
+/// Writes the table into the document: `x-permissions`, the security requirement and the error answer of each
+/// operation.
+pub fn describe(document: &mut OpenApi, routes: &[Route]) {
+    for row in routes {
+        let Some(item) = document.paths.paths.get_mut(row.path) else { continue };
+        let Some(operation) = operation_mut(item, row.method) else { continue };
+        let names = |some: &[Permission]| some.iter().map(|permission| permission.as_str()).collect::<Vec<_>>();
+        let permissions = match row.access {
+            Access::Public | Access::Authenticated => serde_json::json!({ "all": [] }),
+            Access::Needs(all) => serde_json::json!({ "all": names(all) }),
+            Access::Any(some) => serde_json::json!({ "any": names(some) }),
+        };
+        let extension = ExtensionsBuilder::new().add("x-permissions", permissions).build();
+        operation.extensions.get_or_insert_default().merge(extension);
+        let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+        let error =
+            ResponseBuilder::new().description("An error; `code` says which.").content("application/json", error);
+        operation.responses.responses.entry("default".to_owned()).or_insert_with(|| error.into());
+        let no_scopes = std::iter::empty::<String>;
+        operation.security = Some(match row.access {
+            Access::Public => vec![],
+            _ => vec![
+                SecurityRequirement::new("accesstoken", no_scopes()),
+                SecurityRequirement::new("bearer", no_scopes()),
+            ],
+        });
+    }
+}
+
+fn operations(item: &PathItem) -> [(&'static str, Option<&Operation>); 8] {
+    [
+        ("GET", item.get.as_ref()),
+        ("PUT", item.put.as_ref()),
+        ("POST", item.post.as_ref()),
+        ("DELETE", item.delete.as_ref()),
+        ("OPTIONS", item.options.as_ref()),
+        ("HEAD", item.head.as_ref()),
+        ("PATCH", item.patch.as_ref()),
+        ("TRACE", item.trace.as_ref()),
+    ]
+}
+
+fn operation_mut<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Operation> {
+    match method {
+        "GET" => item.get.as_mut(),
+        "PUT" => item.put.as_mut(),
+        "POST" => item.post.as_mut(),
+        "DELETE" => item.delete.as_mut(),
+        "PATCH" => item.patch.as_mut(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use utoipa::openapi::{HttpMethod, OpenApiBuilder, PathsBuilder, path::OperationBuilder};
+
+    use super::*;
+
+    fn document() -> OpenApi {
+        let paths = PathsBuilder::new()
+            .path("/posts", PathItem::new(HttpMethod::Get, OperationBuilder::new()))
+            .path("/posts/{id}", PathItem::new(HttpMethod::Patch, OperationBuilder::new()));
+        OpenApiBuilder::new().paths(paths).build()
+    }
+
+    const LIST: Route = route(Surface::Socialhub, "GET", "/posts", Access::Needs(&[Permission::ViewPosts]));
+    const EDIT: Route = route(
+        Surface::Socialhub,
+        "PATCH",
+        "/posts/{id}",
+        Access::Any(&[Permission::EditPosts, Permission::ApprovePosts]),
+    );
+
+    #[test]
+    fn every_difference_is_named() {
+        assert_eq!(verify(&document(), &[LIST, EDIT, page("/docs")]), Ok(()));
+        let gone = route(Surface::Socialhub, "DELETE", "/posts/{id}", Access::Authenticated);
+        let RouteMismatch(faults) = verify(&document(), &[LIST, LIST, gone]).unwrap_err();
+        assert_eq!(
+            faults,
+            [
+                "GET /posts is in the table twice",
+                "DELETE /posts/{id} has a row, but no operation",
+                "PATCH /posts/{id} has no row in the table",
+            ]
+        );
+        assert!(verify(&document(), &[LIST, Route { documented: false, ..EDIT }]).is_err());
+    }
+
+    #[test]
+    fn the_document_carries_the_table() {
+        let mut document = document();
+        describe(&mut document, &[LIST, EDIT]);
+        let document = serde_json::to_value(document).unwrap();
+        let list = &document["paths"]["/posts"]["get"];
+        assert_eq!(list["x-permissions"], serde_json::json!({ "all": ["ViewPosts"] }));
+        assert_eq!(list["security"], serde_json::json!([{ "accesstoken": [] }, { "bearer": [] }]));
+        let edit = &document["paths"]["/posts/{id}"]["patch"];
+        assert_eq!(edit["x-permissions"], serde_json::json!({ "any": ["EditPosts", "ApprovePosts"] }));
+    }
+
+    #[test]
+    fn missing_permissions_follow_the_roles() {
+        assert_eq!(LIST.access.missing(Role::Observer), []);
+        assert_eq!(EDIT.access.missing(Role::Editor), []);
+        assert_eq!(EDIT.access.missing(Role::Observer), [Permission::EditPosts, Permission::ApprovePosts]);
+    }
+
+    #[test]
+    fn a_path_knows_its_methods() {
+        let table = RouteTable::new(&[LIST, Route { method: "POST", ..LIST }]);
+        assert_eq!(table.find(&Method::HEAD, "/posts"), Found::Route(LIST));
+        assert_eq!(table.find(&Method::PUT, "/posts"), Found::OtherMethods("GET, HEAD, POST".to_owned()));
+        assert_eq!(table.find(&Method::GET, "/else"), Found::Nothing);
+    }
+}

@@ -1,0 +1,61 @@
+//! `palaver account`: the first users of an account, who have nobody to ask over HTTP.
+
+use std::io::Write;
+
+use palaver_commands::{CommandContext, identity::NewUser};
+use palaver_domain::{AccountId, UserId, identity::Role};
+use serde_json::json;
+
+use super::{RunError, database::Tool};
+use crate::{
+    app::App,
+    auth::CredentialHash,
+    cli::{AccountArgs, AccountCommand},
+    settings::Settings,
+};
+
+pub(super) async fn run(settings: &Settings, args: &AccountArgs, out: &mut impl Write) -> Result<(), RunError> {
+    let tool = Tool::open(settings).await?;
+    tool.database.migrate().await?;
+    let app = App::open(tool.database.clone(), settings).await?;
+    let result = act(&app, args).await;
+    app.close().await;
+    tool.close().await?;
+    writeln!(out, "{}", result?)?;
+    Ok(())
+}
+
+async fn act(app: &App, args: &AccountArgs) -> Result<serde_json::Value, RunError> {
+    let (account, user_name, role) = match &args.command {
+        AccountCommand::Create { name, user_name } => {
+            (app.commander.register_account(name.clone()).await?.value, user_name, Role::Admin)
+        }
+        AccountCommand::User { account, user_name, role } => {
+            let account: AccountId =
+                account.parse().map_err(|error| RunError::Misused(format!("the account's id: {error}")))?;
+            let role = role.parse().map_err(|_| {
+                let all: Vec<_> = Role::ALL.iter().map(|role| role.as_str()).collect();
+                RunError::Misused(format!("{role} is no role; roles are {}", all.join(", ")))
+            })?;
+            app.commander.account(account).await?;
+            (account, user_name, role)
+        }
+    };
+    let (user, token) = add_user(app, account, user_name, role).await?;
+    Ok(json!({ "accountId": account, "userId": user, "userName": user_name, "role": role, "accesstoken": token }))
+}
+
+/// Creates a user with a token, which is told here and never again.
+pub(super) async fn add_user(
+    app: &App,
+    account: AccountId,
+    user_name: &str,
+    role: Role,
+) -> Result<(UserId, String), RunError> {
+    let context = CommandContext::system(account, "setup");
+    let new = NewUser { user_name: user_name.to_owned(), role, team_ids: Vec::new() };
+    let user = app.commander.create_user(&context, new).await?.value;
+    let token = app.ids.secret();
+    app.commander.grant_token(account, user, CredentialHash::of(&token).as_bytes(), None).await?;
+    Ok((user, token))
+}

@@ -1,0 +1,108 @@
+//! `palaver history`: how a thing came to be what it is, straight from its stream.
+
+use std::io::Write;
+
+use palaver_eventstore::{RecordedEvent, Sequence, StreamId};
+use serde_json::{Value, json};
+
+use super::{RunError, database::Tool};
+use crate::{app::App, cli::HistoryArgs, settings::Settings};
+
+const PAGE_EVENTS: i64 = 500;
+
+pub(super) async fn run(settings: &Settings, args: &HistoryArgs, out: &mut impl Write) -> Result<(), RunError> {
+    let tool = Tool::open(settings).await?;
+    let app = App::open(tool.database.clone(), settings).await?;
+    let stream = StreamId::new(stream_type(&args.aggregate_type), &args.aggregate_id);
+    let mut after: Sequence = args.after;
+    let mut seen = false;
+    loop {
+        let events = app.log.read_stream(&stream, after, PAGE_EVENTS).await?;
+        let Some(last) = events.last() else { break };
+        after = last.sequence;
+        seen = true;
+        for event in &events {
+            if args.json {
+                writeln!(out, "{}", as_json(event))?;
+            } else {
+                print(event, out)?;
+            }
+        }
+    }
+    app.close().await;
+    tool.close().await?;
+    if seen {
+        Ok(())
+    } else {
+        Err(RunError::NotFound(format!("the log has no events of {stream} after {}", args.after)))
+    }
+}
+
+/// As streams are named: `postGroup`, `PostGroup` and `post-group` mean `post_group`.
+fn stream_type(given: &str) -> String {
+    let mut name = String::with_capacity(given.len() + 2);
+    for character in given.chars() {
+        if character.is_ascii_uppercase() && !name.is_empty() && !name.ends_with('_') {
+            name.push('_');
+        }
+        name.push(if character == '-' { '_' } else { character.to_ascii_lowercase() });
+    }
+    name
+}
+
+/// What an event says: its fields, without the name of its variant around them.
+fn change(event: &RecordedEvent) -> Value {
+    match &event.payload {
+        Value::Object(variant) if variant.len() == 1 => variant.values().next().cloned().unwrap_or_default(),
+        Value::String(_) => json!({}),
+        other => other.clone(),
+    }
+}
+
+fn as_json(event: &RecordedEvent) -> Value {
+    json!({
+        "position": event.position,
+        "sequence": event.sequence,
+        "eventId": event.event_id,
+        "eventType": event.event_type,
+        "eventVersion": event.event_version,
+        "time": event.metadata.time,
+        "recordedAt": event.recorded_at,
+        "metadata": event.metadata,
+        "change": change(event),
+    })
+}
+
+/// One line of who, when and where, and one line for each field that was set.
+fn print(event: &RecordedEvent, out: &mut impl Write) -> Result<(), RunError> {
+    let metadata = &event.metadata;
+    writeln!(
+        out,
+        "#{:<4} {}  {:<28} {}  position {}  command {}",
+        event.sequence,
+        metadata.time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        event.event_type,
+        metadata.actor,
+        event.position,
+        metadata.command_id,
+    )?;
+    if let Value::Object(fields) = change(event) {
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
+            writeln!(out, "        {name} = {value}")?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_may_be_written_as_people_write_it() {
+        for given in ["postGroup", "PostGroup", "post_group", "post-group", "Post_Group"] {
+            assert_eq!(stream_type(given), "post_group", "{given}");
+        }
+        assert_eq!(stream_type("post"), "post");
+    }
+}

@@ -1,0 +1,119 @@
+//! What each command of the binary does, one module a command, and how it ends: the exit code is 0 when it did what
+//! was asked, 2 when it was asked wrongly, and 1 when it failed.
+
+mod account;
+mod database;
+mod explain;
+mod history;
+mod migrate;
+mod projections;
+mod rebuild;
+mod resolve;
+mod service;
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use palaver_commands::CommandError;
+use palaver_eventstore::{LogError, managed::ManagedError};
+use palaver_projections::engine::EngineError;
+
+use crate::{
+    cli::{Cli, Command},
+    http::chain,
+    permissions::RouteMismatch,
+    server::BindError,
+    settings::SettingsError,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    UnknownCode(#[from] explain::UnknownCode),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("{0}")]
+    Misused(String),
+    #[error("`{0}` needs a database that others can reach: name it by --database-url")]
+    DatabaseUrlMissing(&'static str),
+    #[error("the database lacks {pending} migrations of this version; run `palaver migrate`")]
+    NotMigrated { pending: usize },
+    #[error("{0}")]
+    NotFound(String),
+    #[error("{0}")]
+    StillQuarantined(String),
+    #[error(transparent)]
+    Managed(#[from] ManagedError),
+    #[error("the database can not be used")]
+    Database(#[from] sqlx::Error),
+    #[error("the schema can not be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error(transparent)]
+    Routes(#[from] RouteMismatch),
+    #[error("PostgreSQL has ended: {0}")]
+    PostgresEnded(String),
+    #[error("logging can not be set up: {0}")]
+    Telemetry(String),
+    #[error("can not write to stdout")]
+    Output(#[from] io::Error),
+    #[error("can not {action} {path}")]
+    File { action: &'static str, path: String, source: io::Error },
+    #[error("can not write JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+impl RunError {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::UnknownCode(_) | Self::Settings(_) | Self::Misused(_) | Self::DatabaseUrlMissing(_) => 2,
+            _ => 1,
+        }
+    }
+}
+
+/// Reads the command line, does what it says, and tells how it went.
+pub fn main() -> ExitCode {
+    match run(Cli::parse(), &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(RunError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            // When stderr is gone as well, the exit code is all that can be told.
+            let _ = writeln!(io::stderr(), "palaver: {}", chain(&error));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
+    if let Command::Explain(args) = &cli.command {
+        return explain::run(args, out);
+    }
+    let settings = cli.given.resolve()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Explain(args) => explain::run(&args, out),
+            Command::Up(args) => Box::pin(service::up(&settings, &args, out)).await,
+            Command::Serve => service::serve(&settings, out).await,
+            Command::Work => service::work(&settings).await,
+            Command::Migrate => migrate::run(&settings, out).await,
+            Command::History(args) => history::run(&settings, &args, out).await,
+            Command::Rebuild(args) => rebuild::run(&settings, &args, out).await,
+            Command::Projections(args) => projections::run(&settings, &args.command(), out).await,
+            Command::Account(args) => account::run(&settings, &args, out).await,
+            Command::Resolve(args) => resolve::run(&settings, &args, out).await,
+        }
+    })
+}

@@ -1,0 +1,164 @@
+//! `palaver up`, `serve` and `work`: the long-running commands, and how they come to their end.
+
+use std::{io::Write, time::Instant};
+
+use palaver_eventstore::{Database, managed::ManagedPostgres};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    RunError,
+    database::{managed_options, named},
+};
+use crate::{
+    app::App,
+    cli::UpArgs,
+    server::{self, Ended, Shutdown},
+    settings::Settings,
+    telemetry::{self, Metrics},
+};
+
+/// What a service is made of once it runs.
+struct Started {
+    app: App,
+    metrics: Metrics,
+    shutdown: Shutdown,
+}
+
+fn begin(settings: &Settings) -> Result<(Metrics, Shutdown), RunError> {
+    telemetry::start_logging(&settings.log, settings.log_format)
+        .map_err(|error| RunError::Telemetry(error.to_string()))?;
+    settings.log();
+    let shutdown = Shutdown::default();
+    shutdown.on_signals()?;
+    let metrics = Metrics::install(shutdown.stop.clone()).map_err(|error| RunError::Telemetry(error.to_string()))?;
+    Ok((metrics, shutdown))
+}
+
+/// Everything in one process.
+pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write) -> Result<(), RunError> {
+    let began = Instant::now();
+    let (metrics, shutdown) = begin(settings)?;
+    let (options, postgres) = match named(settings)? {
+        Some(options) => (options, None),
+        None => {
+            let postgres = ManagedPostgres::start(managed_options(settings)).await?;
+            tracing::info!(pid = postgres.pid(), "private PostgreSQL is running");
+            (postgres.connect_options(), Some(postgres))
+        }
+    };
+    let database = Database::connect(options, settings.pool_size).await?;
+    database.migrate().await?;
+    let app = App::open(database, settings).await?;
+    let result = tokio::select! {
+        result = run_all(Started { app, metrics, shutdown }, settings, args, began, out) => result,
+        how = ended(postgres.as_ref()) => Err(RunError::PostgresEnded(how)),
+    };
+    match postgres {
+        Some(postgres) if !matches!(result, Err(RunError::PostgresEnded(_))) => {
+            postgres.stop().await?;
+            result
+        }
+        _ => result,
+    }
+}
+
+/// Never, when there is no PostgreSQL of ours.
+async fn ended(postgres: Option<&ManagedPostgres>) -> String {
+    match postgres {
+        Some(postgres) => postgres.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn run_all(
+    started: Started,
+    settings: &Settings,
+    args: &UpArgs,
+    began: Instant,
+    out: &mut impl Write,
+) -> Result<(), RunError> {
+    let listener = server::bind(settings.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let stop_workers = CancellationToken::new();
+    let mut workers = start_workers(&started.app, settings, &stop_workers);
+    if args.demo {
+        return Err(RunError::Misused("there is no demo in this build".to_owned()));
+    }
+    let readiness = started.app.readiness();
+    let router = started.app.router(settings, readiness.clone(), started.metrics.clone())?;
+    let ready = serde_json::json!({ "ready": true, "url": url });
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    tracing::info!(url, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
+    let stop = started.shutdown.stop.clone();
+    let draining = tokio::spawn(async move {
+        stop.cancelled().await;
+        readiness.drain();
+    });
+    let served = server::serve(listener, router, &started.shutdown, settings.shutdown_grace).await;
+    draining.abort();
+    finish(served, started, stop_workers, &mut workers).await;
+    Ok(())
+}
+
+/// HTTP alone.
+pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(), RunError> {
+    let began = Instant::now();
+    let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("serve"))?;
+    let (metrics, shutdown) = begin(settings)?;
+    let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
+    let listener = server::bind(settings.listen).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let readiness = app.readiness();
+    let router = app.router(settings, readiness.clone(), metrics.clone())?;
+    writeln!(out, "{}", serde_json::json!({ "ready": true, "url": url }))?;
+    out.flush()?;
+    tracing::info!(url, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
+    let stop = shutdown.stop.clone();
+    let draining = tokio::spawn(async move {
+        stop.cancelled().await;
+        readiness.drain();
+    });
+    let served = server::serve(listener, router, &shutdown, settings.shutdown_grace).await;
+    draining.abort();
+    finish(served, Started { app, metrics, shutdown }, CancellationToken::new(), &mut JoinSet::new()).await;
+    Ok(())
+}
+
+/// The workers alone.
+pub(super) async fn work(settings: &Settings) -> Result<(), RunError> {
+    let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("work"))?;
+    let (metrics, shutdown) = begin(settings)?;
+    let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
+    let stop_workers = CancellationToken::new();
+    let mut workers = start_workers(&app, settings, &stop_workers);
+    tracing::info!("working");
+    shutdown.stop.cancelled().await;
+    finish(Ended::Drained, Started { app, metrics, shutdown }, stop_workers, &mut workers).await;
+    Ok(())
+}
+
+fn start_workers(app: &App, settings: &Settings, stop: &CancellationToken) -> JoinSet<()> {
+    let mut workers = JoinSet::new();
+    let (engine, publisher) = (app.engine.clone(), app.publisher(settings));
+    let (stop_engine, stop_publisher) = (stop.clone(), stop.clone());
+    workers.spawn(async move { engine.run(stop_engine).await });
+    workers.spawn(async move { publisher.run(stop_publisher).await });
+    workers
+}
+
+/// In the order in which things depend on each other: requests have been answered; then the workers finish what they
+/// have begun, then the log writes what it has accepted. A second signal skips what is left.
+async fn finish(served: Ended, started: Started, stop_workers: CancellationToken, workers: &mut JoinSet<()>) {
+    let Started { app, shutdown, .. } = started;
+    stop_workers.cancel();
+    let orderly = async {
+        while workers.join_next().await.is_some() {}
+        app.close().await;
+    };
+    tokio::select! {
+        () = orderly => tracing::info!(?served, "stopped"),
+        () = shutdown.abort.cancelled() => tracing::warn!("aborted; what was acknowledged is in the log"),
+    }
+}

@@ -1,0 +1,149 @@
+//! Every setting by its three names (flag, environment variable, key of the file), with its help. What holds in the
+//! end is decided in the parent.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::{LogFormat, Secret};
+
+/// Settings as given, by flag and environment or by the file. What is missing is somebody else's to say.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[command(next_help_heading = "Settings (flag, else environment, else file, else default)")]
+pub struct Given {
+    /// Directory for everything that is kept. Default: ./data
+    #[arg(long, global = true, env = "PALAVER_DATA", value_name = "DIR", hide_env_values = true)]
+    pub data: Option<PathBuf>,
+
+    /// TOML file of settings, named as here with underscores. Default: <data>/palaver.toml, if there
+    #[arg(long, global = true, env = "PALAVER_CONFIG", value_name = "FILE", hide_env_values = true)]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Address to serve HTTP on; port 0 takes a free one. Default: 127.0.0.1:8080
+    #[arg(long, global = true, env = "PALAVER_LISTEN", value_name = "HOST:PORT", hide_env_values = true)]
+    pub listen: Option<SocketAddr>,
+
+    /// PostgreSQL to use, 15 or later. Default: none; `up` then runs a private one under the data directory
+    #[arg(long, global = true, env = "PALAVER_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Secret>,
+
+    /// Directory with PostgreSQL's `initdb` and `postgres`, for a private one. Default: looked for
+    #[arg(long, global = true, env = "PALAVER_PG_BIN", value_name = "DIR", hide_env_values = true)]
+    pub pg_bin: Option<PathBuf>,
+
+    /// Key that seals secrets at rest, 64 hex digits; prefer the environment, flags are seen by everyone on the
+    /// machine. Default: made once and kept in the data directory
+    #[arg(long, global = true, env = "PALAVER_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
+    pub master_key: Option<Secret>,
+
+    /// What to log: a level, or levels by module such as `info,palaver_api=debug`. Default: info
+    #[arg(long, global = true, env = "PALAVER_LOG", value_name = "FILTER", hide_env_values = true)]
+    pub log: Option<String>,
+
+    /// How to log. Default: pretty on a terminal, else json
+    #[arg(long, global = true, env = "PALAVER_LOG_FORMAT", value_name = "FORMAT", hide_env_values = true)]
+    pub log_format: Option<LogFormat>,
+
+    /// Connections to PostgreSQL. Default: 16
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_POOL_SIZE",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub pool_size: Option<u64>,
+
+    /// Appends that may wait for the log before callers are told to come back. Default: 4096
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_APPEND_QUEUE_MAX",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub append_queue_max: Option<u64>,
+
+    /// Largest request body, in bytes. Default: 1048576
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_BODY_LIMIT_BYTES",
+        value_name = "BYTES",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub body_limit_bytes: Option<u64>,
+
+    /// Time for one request, in milliseconds. Default: 30000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_REQUEST_TIMEOUT_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub request_timeout_ms: Option<u64>,
+
+    /// How long a read waits for its read model to catch up, in milliseconds. Default: 2000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_READ_WAIT_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub read_wait_ms: Option<u64>,
+
+    /// A post that is due longer than this is not published any more but marked overdue, in minutes. Default: 60
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_PUBLISH_LATE_MAX_MINUTES",
+        value_name = "MINUTES",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub publish_late_max_minutes: Option<u64>,
+
+    /// How often to look for due posts, in milliseconds. Default: 1000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_PUBLISHER_POLL_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub publisher_poll_ms: Option<u64>,
+
+    /// How long a publication may be without outcome before the network is asked for it, in milliseconds.
+    /// Default: 10000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_OUTCOME_SETTLE_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub outcome_settle_ms: Option<u64>,
+
+    /// Time for requests in flight to finish when the process is told to stop, in seconds. Default: 20
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_SHUTDOWN_GRACE_SECONDS",
+        value_name = "SECONDS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub shutdown_grace_seconds: Option<u64>,
+}

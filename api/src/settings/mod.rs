@@ -1,0 +1,424 @@
+//! Settings of the process: from a flag, else the environment, else the file, else the default; checked in one place
+//! and printed without secrets. What may be given, with its help, is in [`given`].
+
+mod given;
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use clap::ValueEnum;
+use serde::Deserialize;
+use sqlx::postgres::PgConnectOptions;
+use tracing_subscriber::EnvFilter;
+
+pub use given::Given;
+
+/// The file that is read when none is named.
+const FILE_NAME: &str = "palaver.toml";
+const MASTER_KEY_DIGITS: usize = 64;
+
+mod default {
+    pub const DATA: &str = "./data";
+    pub const LISTEN: std::net::SocketAddr =
+        std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+    pub const LOG: &str = "info";
+    pub const POOL_SIZE: u64 = 16;
+    pub const APPEND_QUEUE_MAX: u64 = 4_096;
+    pub const BODY_LIMIT_BYTES: u64 = 1_048_576;
+    pub const REQUEST_TIMEOUT_MS: u64 = 30_000;
+    pub const READ_WAIT_MS: u64 = 2_000;
+    pub const PUBLISH_LATE_MAX_MINUTES: u64 = 60;
+    pub const PUBLISHER_POLL_MS: u64 = 1_000;
+    pub const OUTCOME_SETTLE_MS: u64 = 10_000;
+    pub const SHUTDOWN_GRACE_SECONDS: u64 = 20;
+}
+
+/// A text that is never printed.
+#[derive(Clone, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// Settings as they hold.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub data: PathBuf,
+    /// The file that was read, if any.
+    pub config: Option<PathBuf>,
+    pub listen: SocketAddr,
+    pub database_url: Option<Secret>,
+    pub pg_bin: Option<PathBuf>,
+    /// 64 hex digits.
+    pub master_key: Option<Secret>,
+    pub log: String,
+    /// `None` leaves it to the terminal.
+    pub log_format: Option<LogFormat>,
+    pub pool_size: u32,
+    pub append_queue_max: usize,
+    pub body_limit_bytes: usize,
+    pub request_timeout: Duration,
+    pub read_wait: Duration,
+    pub publish_late_max: Duration,
+    pub publisher_poll: Duration,
+    pub outcome_settle: Duration,
+    pub shutdown_grace: Duration,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("can not read the settings file {}: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("the settings file {} is not valid in line {line}: {message}", path.display())]
+    File { path: PathBuf, line: usize, message: String },
+    #[error("settings are not valid: {}", .0.join("; "))]
+    Invalid(Vec<String>),
+}
+
+impl Given {
+    /// Adds the file and the defaults, and checks the whole.
+    ///
+    /// # Errors
+    /// When the file can not be read or has an unknown key, or a value is out of bounds; every such value is named.
+    pub fn resolve(self) -> Result<Settings, SettingsError> {
+        let data = self.data.clone().unwrap_or_else(|| default::DATA.into());
+        let (path, required) = match &self.config {
+            Some(path) => (path.clone(), true),
+            None => (data.join(FILE_NAME), false),
+        };
+        let file = read(&path, required)?;
+        let config = file.is_some().then_some(path);
+        self.or(file.unwrap_or_default()).check(config)
+    }
+
+    fn or(self, file: Self) -> Self {
+        macro_rules! first {
+            ($($name:ident),+ $(,)?) => { Self { $($name: self.$name.or(file.$name)),+ } };
+        }
+        first! {
+            data, config, listen, database_url, pg_bin, master_key, log, log_format, pool_size, append_queue_max,
+            body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
+            outcome_settle_ms, shutdown_grace_seconds,
+        }
+    }
+
+    fn check(self, config: Option<PathBuf>) -> Result<Settings, SettingsError> {
+        let mut check = Check(Vec::new());
+        let log = self.log.unwrap_or_else(|| default::LOG.to_owned());
+        if let Err(error) = EnvFilter::try_new(&log) {
+            check.fail("log", &format!("is not a log filter: {error}"));
+        }
+        if self.database_url.as_ref().is_some_and(|url| !is_postgres_url(url.expose())) {
+            check.fail(
+                "database_url",
+                "must be like postgres://user@host:5432/database (not shown: it may hold a password)",
+            );
+        }
+        if self.master_key.as_ref().is_some_and(|key| !is_master_key(key.expose())) {
+            check.fail("master_key", &format!("must be {MASTER_KEY_DIGITS} hex digits"));
+        }
+        let ms = Duration::from_millis;
+        let settings = Settings {
+            data: self.data.unwrap_or_else(|| default::DATA.into()),
+            config,
+            listen: self.listen.unwrap_or(default::LISTEN),
+            database_url: self.database_url,
+            pg_bin: self.pg_bin,
+            master_key: self.master_key,
+            log,
+            log_format: self.log_format,
+            pool_size: check.number("pool_size", self.pool_size, default::POOL_SIZE, 4..=1_000),
+            append_queue_max: check.number(
+                "append_queue_max",
+                self.append_queue_max,
+                default::APPEND_QUEUE_MAX,
+                1..=1_000_000,
+            ),
+            body_limit_bytes: check.number(
+                "body_limit_bytes",
+                self.body_limit_bytes,
+                default::BODY_LIMIT_BYTES,
+                1_024..=104_857_600,
+            ),
+            request_timeout: ms(check.number(
+                "request_timeout_ms",
+                self.request_timeout_ms,
+                default::REQUEST_TIMEOUT_MS,
+                1..=600_000,
+            )),
+            read_wait: ms(check.number("read_wait_ms", self.read_wait_ms, default::READ_WAIT_MS, 0..=60_000)),
+            publish_late_max: ms(60_000
+                * check.number::<u64>(
+                    "publish_late_max_minutes",
+                    self.publish_late_max_minutes,
+                    default::PUBLISH_LATE_MAX_MINUTES,
+                    1..=525_600,
+                )),
+            publisher_poll: ms(check.number(
+                "publisher_poll_ms",
+                self.publisher_poll_ms,
+                default::PUBLISHER_POLL_MS,
+                10..=60_000,
+            )),
+            outcome_settle: ms(check.number(
+                "outcome_settle_ms",
+                self.outcome_settle_ms,
+                default::OUTCOME_SETTLE_MS,
+                0..=3_600_000,
+            )),
+            shutdown_grace: Duration::from_secs(check.number(
+                "shutdown_grace_seconds",
+                self.shutdown_grace_seconds,
+                default::SHUTDOWN_GRACE_SECONDS,
+                0..=3_600,
+            )),
+        };
+        if settings.read_wait >= settings.request_timeout {
+            check.fail("read_wait_ms", "must be less than request_timeout_ms, or waiting reads always time out");
+        }
+        if check.0.is_empty() { Ok(settings) } else { Err(SettingsError::Invalid(check.0)) }
+    }
+}
+
+fn read(path: &Path, required: bool) -> Result<Option<Given>, SettingsError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => return Ok(None),
+        Err(source) => return Err(SettingsError::Unreadable { path: path.to_owned(), source }),
+    };
+    // The error's own display quotes the line, and the line may hold a secret.
+    toml::from_str(&text).map(Some).map_err(|error| SettingsError::File {
+        path: path.to_owned(),
+        line: error.span().map_or(1, |span| 1 + text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()),
+        message: error.message().to_owned(),
+    })
+}
+
+fn is_postgres_url(text: &str) -> bool {
+    (text.starts_with("postgres://") || text.starts_with("postgresql://")) && PgConnectOptions::from_str(text).is_ok()
+}
+
+fn is_master_key(text: &str) -> bool {
+    text.len() == MASTER_KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Gathers what is wrong, to tell all of it at once.
+struct Check(Vec<String>);
+
+impl Check {
+    fn fail(&mut self, name: &str, problem: &str) {
+        let flag = name.replace('_', "-");
+        let variable = name.to_uppercase();
+        self.0.push(format!("{name} (--{flag}, PALAVER_{variable}) {problem}"));
+    }
+
+    fn number<N: TryFrom<u64> + Default>(
+        &mut self,
+        name: &str,
+        given: Option<u64>,
+        default: u64,
+        bounds: RangeInclusive<u64>,
+    ) -> N {
+        let number = given.unwrap_or(default);
+        match N::try_from(number) {
+            Ok(value) if bounds.contains(&number) => value,
+            _ => {
+                self.fail(name, &format!("must be between {} and {}, is {number}", bounds.start(), bounds.end()));
+                N::default()
+            }
+        }
+    }
+}
+
+impl Settings {
+    /// One log line with every setting, without secrets.
+    pub fn log(&self) {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        tracing::info!(
+            data = %self.data.display(),
+            config = path(&self.config),
+            listen = %self.listen,
+            database = self.database(),
+            pg_bin = path(&self.pg_bin),
+            master_key = self.master_key.as_ref().map(|_| "***"),
+            log = self.log,
+            log_format = ?self.log_format,
+            pool_size = self.pool_size,
+            append_queue_max = self.append_queue_max,
+            body_limit_bytes = self.body_limit_bytes,
+            request_timeout_ms = ms(self.request_timeout),
+            read_wait_ms = ms(self.read_wait),
+            publish_late_max_minutes = self.publish_late_max.as_secs() / 60,
+            publisher_poll_ms = ms(self.publisher_poll),
+            outcome_settle_ms = ms(self.outcome_settle),
+            shutdown_grace_seconds = self.shutdown_grace.as_secs(),
+            "settings"
+        );
+    }
+
+    /// Which database, put together from the parts that are no secret.
+    fn database(&self) -> String {
+        let Some(url) = &self.database_url else { return "private, under the data directory".to_owned() };
+        match PgConnectOptions::from_str(url.expose()) {
+            Ok(options) => format!(
+                "postgres://{}@{}:{}/{}",
+                options.get_username(),
+                options
+                    .get_socket()
+                    .map_or_else(|| options.get_host().to_owned(), |socket| socket.display().to_string()),
+                options.get_port(),
+                options.get_database().unwrap_or_default()
+            ),
+            Err(_) => "***".to_owned(),
+        }
+    }
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        given: Given,
+    }
+
+    fn flags(line: &str) -> Given {
+        Line::try_parse_from(std::iter::once("palaver").chain(line.split_whitespace())).unwrap().given
+    }
+
+    fn with_file(text: &str, line: &str) -> Result<Settings, SettingsError> {
+        let data = tempfile::tempdir().unwrap();
+        std::fs::write(data.path().join(FILE_NAME), text).unwrap();
+        flags(&format!("{line} --data {}", data.path().display())).resolve()
+    }
+
+    #[test]
+    fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+        let settings = with_file("pool_size = 7\nread_wait_ms = 5\nlog_format = \"json\"", "--read-wait-ms 9").unwrap();
+        assert_eq!(settings.pool_size, 7);
+        assert_eq!(settings.read_wait, Duration::from_millis(9));
+        assert_eq!(settings.log_format, Some(LogFormat::Json));
+        assert_eq!(settings.body_limit_bytes, 1_048_576);
+        assert!(settings.config.is_some_and(|path| path.ends_with(FILE_NAME)));
+    }
+
+    #[test]
+    fn the_file_of_the_data_directory_may_be_missing_but_a_named_one_may_not() {
+        let data = tempfile::tempdir().unwrap();
+        let settings = flags(&format!("--data {}", data.path().display())).resolve().unwrap();
+        assert_eq!((settings.config, settings.listen), (None, default::LISTEN));
+        let missing = data.path().join("other.toml");
+        let error = flags(&format!("--config {}", missing.display())).resolve().unwrap_err();
+        assert!(matches!(error, SettingsError::Unreadable { path, .. } if path == missing));
+    }
+
+    #[test]
+    fn a_bad_file_is_told_with_key_and_line_and_without_its_content() {
+        let error = with_file("pool_size = 7\nliten = \"x\"", "").unwrap_err().to_string();
+        assert!(error.contains("line 2: unknown field `liten`, expected one of `data`, `listen`"), "{error}");
+        let error = with_file("\nmaster_key = \"sesame\" oops", "").unwrap_err().to_string();
+        assert!(error.contains("in line 2: ") && !error.contains("sesame"), "{error}");
+    }
+
+    #[test]
+    fn every_value_out_of_bounds_is_named_at_once() {
+        let line =
+            "--pool-size 0 --read-wait-ms 700000 --master-key sesame --database-url http://u:sesame@h/ --log a=b=c";
+        let SettingsError::Invalid(problems) = with_file("", line).unwrap_err() else { panic!() };
+        let problems = problems.join("\n");
+        for problem in [
+            "pool_size (--pool-size, PALAVER_POOL_SIZE) must be between 4 and 1000, is 0",
+            "read_wait_ms (--read-wait-ms, PALAVER_READ_WAIT_MS) must be between 0 and 60000, is 700000",
+            "master_key (--master-key, PALAVER_MASTER_KEY) must be 64 hex digits",
+            "database_url (--database-url, PALAVER_DATABASE_URL) must be like postgres://",
+            "log (--log, PALAVER_LOG) is not a log filter: ",
+        ] {
+            assert!(problems.contains(problem), "no {problem:?} in\n{problems}");
+        }
+        assert!(!problems.contains("sesame"), "{problems}");
+        let SettingsError::Invalid(problems) =
+            with_file("read_wait_ms = 5000\nrequest_timeout_ms = 5000", "").unwrap_err()
+        else {
+            panic!()
+        };
+        assert!(problems.join("").contains("must be less than request_timeout_ms"));
+    }
+
+    #[test]
+    fn the_line_at_start_shows_settings_and_no_secrets() {
+        let key = "5e5a".repeat(16);
+        let url = "postgres://someone:sesame@db.example:6432/palaver?password=sesame";
+        let settings = with_file("", &format!("--database-url {url} --master-key {key}")).unwrap();
+        let text = crate::telemetry::capture(|| settings.log());
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["database"], "postgres://someone@db.example:6432/palaver");
+        assert_eq!(line["master_key"], "***");
+        assert_eq!(line["request_timeout_ms"], 30_000);
+        for text in [text, format!("{settings:?}")] {
+            assert!(!text.contains("sesame") && !text.contains(&key), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_help_tells_the_true_defaults() {
+        use clap::CommandFactory;
+        let command = Line::command();
+        for (name, value) in [
+            ("data", default::DATA.to_owned()),
+            ("listen", default::LISTEN.to_string()),
+            ("log", default::LOG.to_owned()),
+            ("pool_size", default::POOL_SIZE.to_string()),
+            ("append_queue_max", default::APPEND_QUEUE_MAX.to_string()),
+            ("body_limit_bytes", default::BODY_LIMIT_BYTES.to_string()),
+            ("request_timeout_ms", default::REQUEST_TIMEOUT_MS.to_string()),
+            ("read_wait_ms", default::READ_WAIT_MS.to_string()),
+            ("publish_late_max_minutes", default::PUBLISH_LATE_MAX_MINUTES.to_string()),
+            ("publisher_poll_ms", default::PUBLISHER_POLL_MS.to_string()),
+            ("outcome_settle_ms", default::OUTCOME_SETTLE_MS.to_string()),
+            ("shutdown_grace_seconds", default::SHUTDOWN_GRACE_SECONDS.to_string()),
+        ] {
+            let argument = command.get_arguments().find(|argument| argument.get_id() == name).unwrap();
+            let help = argument.get_long_help().or(argument.get_help()).unwrap().to_string();
+            assert!(help.ends_with(&format!("Default: {value}")), "{name}: {help}");
+        }
+    }
+}

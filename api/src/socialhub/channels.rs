@@ -1,0 +1,287 @@
+//! `/channels`: what there is to post to, and placeholders for what Palaver does not reach.
+
+use axum::{extract::State, http::StatusCode, response::IntoResponse};
+use palaver_commands::{
+    Outcome,
+    channels::{ChannelAnswer, NewChannel},
+};
+use palaver_domain::{
+    ChannelId, TeamId,
+    channels::{Connection, Network},
+};
+use palaver_projections::{
+    channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product},
+    posts::Order,
+};
+use serde::Deserialize;
+
+use super::{
+    SocialhubState,
+    context::{Asked, teams_of, written},
+    schemas,
+};
+use crate::{
+    auth::Caller,
+    http::{ApiError, ErrorBody, Json, Paging, Query, ReadAfter, one_or_many},
+};
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum AskedSort {
+    Name,
+    Network,
+    CreatedTime,
+    Expires,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum AskedOrder {
+    Asc,
+    Desc,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum AskedStatus {
+    Active,
+    Expiring,
+    Expired,
+    Disabled,
+    NeedsAttention,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum AskedProduct {
+    Inbox,
+    Cp,
+    Ml,
+}
+
+impl From<AskedProduct> for Product {
+    fn from(asked: AskedProduct) -> Self {
+        match asked {
+            AskedProduct::Inbox => Self::Inbox,
+            AskedProduct::Cp => Self::Cp,
+            AskedProduct::Ml => Self::Ml,
+        }
+    }
+}
+
+/// Which channels, and in what order.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asking {
+    /// `createdTime` (default), `name`, `network` or `expires`.
+    #[param(value_type = Option<String>)]
+    sort_by: Option<AskedSort>,
+    /// `desc` (default) or `asc`.
+    #[param(value_type = Option<String>)]
+    order: Option<AskedOrder>,
+    /// Anywhere in a name.
+    search: Option<String>,
+    /// A network, such as `twitter`.
+    network: Option<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    networks: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    excluded_networks: Vec<String>,
+    /// `active`, `disabled`, `needsAttention`, `expiring` or `expired`.
+    #[param(value_type = Option<String>)]
+    status: Option<AskedStatus>,
+    /// Whose tokens connect the channel. No connection has an owner yet, so no channel matches.
+    #[serde(deserialize_with = "one_or_many")]
+    token_owner_ids: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    #[param(value_type = Vec<String>)]
+    team_ids: Vec<TeamId>,
+    /// `cp`, `inbox` or `ml`.
+    #[param(value_type = Option<String>)]
+    product: Option<AskedProduct>,
+    /// Whether to list deactivated channels; yes when left out.
+    include_inactive: Option<bool>,
+}
+
+/// Names of networks. A name of none matches nothing, so that a filter for what does not exist yet finds nothing.
+fn networks(names: &[String]) -> Vec<Network> {
+    names.iter().filter_map(|name| name.parse().ok()).collect()
+}
+
+/// List channels.
+#[utoipa::path(get, path = "/api2/channels", tag = "channels", operation_id = "listChannels", params(Asking,
+        ("offset" = Option<i64>, Query, description = "Channels to skip, at most 100,000."),
+        ("count" = Option<i64>, Query, description = "Channels to return, 0 to 500; 50 when left out.")),
+    responses((status = 200, description = "A page of channels, and how many match in all.", body = schemas::ChannelList),
+        (status = 400, description = "A filter is not understood.", body = ErrorBody)))]
+pub(super) async fn list(
+    State(state): State<SocialhubState>,
+    caller: Caller,
+    after: ReadAfter,
+    Query(asking): Query<Asking>,
+    paging: Paging,
+) -> Result<impl IntoResponse, ApiError> {
+    let wanted: Vec<String> = asking.networks.iter().chain(&asking.network).cloned().collect();
+    let known = networks(&wanted);
+    // Asked for what no channel has: an empty filter would answer with everything instead.
+    let nothing = (known.is_empty() && !wanted.is_empty()) || !asking.token_owner_ids.is_empty();
+    let filter = ChannelFilter {
+        visible: teams_of(&caller),
+        search: asking.search,
+        networks: known,
+        excluded_networks: networks(&asking.excluded_networks),
+        status: asking.status.map(|status| match status {
+            AskedStatus::Active => ChannelStatus::Active,
+            AskedStatus::Expiring => ChannelStatus::Expiring,
+            AskedStatus::Expired => ChannelStatus::Expired,
+            AskedStatus::Disabled => ChannelStatus::Disabled,
+            AskedStatus::NeedsAttention => ChannelStatus::NeedsAttention,
+        }),
+        teams: asking.team_ids,
+        product: asking.product.map(Into::into),
+        active_only: asking.include_inactive == Some(false),
+    };
+    let sort = match asking.sort_by {
+        Some(AskedSort::Name) => ChannelSort::Name,
+        Some(AskedSort::Network) => ChannelSort::Network,
+        Some(AskedSort::Expires) => ChannelSort::Expires,
+        Some(AskedSort::CreatedTime) | None => ChannelSort::CreatedTime,
+    };
+    let order = match asking.order {
+        Some(AskedOrder::Asc) => Order::Ascending,
+        Some(AskedOrder::Desc) | None => Order::Descending,
+    };
+    state.caught_up(&["channels"], after).await?;
+    if nothing {
+        return Ok(Json(schemas::Listed { count: 0, data: Vec::new() }));
+    }
+    let found =
+        channels::list(&state.pool, caller.tenant, &filter, (sort, order), (paging.offset, paging.count)).await?;
+    Ok(Json(schemas::Listed { count: found.count, data: found.data }))
+}
+
+/// Which channels to sum up.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SummaryAsking {
+    /// Networks, such as `twitter`.
+    #[serde(deserialize_with = "one_or_many")]
+    network: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    excluded_networks: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    #[param(value_type = Vec<String>)]
+    team_ids: Vec<TeamId>,
+    /// `cp`, `inbox` or `ml`.
+    #[param(value_type = Option<String>)]
+    product: Option<AskedProduct>,
+    /// Whether to list deactivated channels; yes when left out.
+    include_inactive: Option<bool>,
+}
+
+/// All channels at once, as a client wants them when it starts.
+#[utoipa::path(get, path = "/api2/channels/summary", tag = "channels", operation_id = "summarizeChannels",
+    params(SummaryAsking),
+    responses((status = 200, description = "Every channel that matches.", body = Vec<schemas::Channel>),
+        (status = 400, description = "A filter is not understood.", body = ErrorBody)))]
+pub(super) async fn summary(
+    State(state): State<SocialhubState>,
+    caller: Caller,
+    after: ReadAfter,
+    Query(asking): Query<SummaryAsking>,
+) -> Result<impl IntoResponse, ApiError> {
+    let known = networks(&asking.network);
+    let nothing = known.is_empty() && !asking.network.is_empty();
+    let filter = ChannelFilter {
+        visible: teams_of(&caller),
+        networks: known,
+        excluded_networks: networks(&asking.excluded_networks),
+        teams: asking.team_ids,
+        product: asking.product.map(Into::into),
+        active_only: asking.include_inactive == Some(false),
+        ..ChannelFilter::default()
+    };
+    state.caught_up(&["channels"], after).await?;
+    if nothing {
+        return Ok(Json(Vec::new()));
+    }
+    Ok(Json(channels::summary(&state.pool, caller.tenant, &filter).await?))
+}
+
+/// A channel as commands leave it, looking as it does in a list.
+pub(super) fn answer(outcome: &Outcome<ChannelAnswer>) -> impl IntoResponse + use<> {
+    (StatusCode::CREATED, written(outcome), Json(channels::render(&outcome.value.channel)))
+}
+
+/// A placeholder: a reminder for people who publish by hand.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = NewPlaceholder)]
+pub(super) struct Placeholder {
+    /// Required, unless a channel is reactivated.
+    #[serde(default)]
+    #[schema(max_length = 50)]
+    name: String,
+    image_url: Option<String>,
+    /// Who is told, by mail.
+    #[serde(default)]
+    recipients: Vec<String>,
+    #[serde(default)]
+    cc: Vec<String>,
+    /// Minutes before publication.
+    #[schema(minimum = 0, maximum = 1440)]
+    email_advance: Option<u16>,
+    /// Where it will be published: `INSTAGRAM`, `YOUTUBE`, `GOOGLEPLUS`, `WORDPRESS` or `LINKEDIN`.
+    network: Option<String>,
+}
+
+/// Whether an old placeholder is wanted back.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Reactivation {
+    /// A deactivated placeholder to bring back as it was; the body is not looked at then.
+    #[param(value_type = Option<String>)]
+    channel_id: Option<ChannelId>,
+    /// The teams of a new placeholder.
+    #[serde(deserialize_with = "one_or_many")]
+    #[param(value_type = Vec<String>)]
+    team_ids: Vec<TeamId>,
+}
+
+/// Create a placeholder channel, or bring one back.
+#[utoipa::path(post, path = "/api2/channels/placeholder", tag = "channels", operation_id = "createPlaceholder",
+    params(Reactivation), request_body = Placeholder,
+    responses((status = 201, description = "The channel.", body = schemas::Channel),
+        (status = 400, description = "The placeholder is not valid.", body = ErrorBody),
+        (status = 404, description = "There is no such placeholder.", body = ErrorBody),
+        (status = 409, description = "It is active already.", body = ErrorBody)))]
+pub(super) async fn placeholder(
+    State(state): State<SocialhubState>,
+    asked: Asked,
+    Query(reactivation): Query<Reactivation>,
+    Json(body): Json<Placeholder>,
+) -> Result<impl IntoResponse, ApiError> {
+    let outcome = match reactivation.channel_id {
+        Some(id) => state.commander.reactivate_placeholder(&asked.context, id).await?,
+        None => {
+            let new = NewChannel {
+                network: Network::Placeholders,
+                connection: Connection::Placeholder {
+                    network: body.network,
+                    recipients: body.recipients,
+                    cc: body.cc,
+                    email_advance_minutes: body.email_advance,
+                },
+                name: body.name,
+                unique_name: None,
+                image_url: body.image_url,
+                team_ids: reactivation.team_ids,
+            };
+            state.commander.connect_channel(&asked.context, new).await?
+        }
+    };
+    Ok(answer(&outcome))
+}

@@ -1,0 +1,78 @@
+//! What every handler of the surface starts from: who asks, as the commands know them; and a read model that has
+//! come far enough.
+
+use axum::{extract::FromRequestParts, http::request::Parts, response::IntoResponse};
+use palaver_commands::{CommandContext, Outcome, posts::Planner};
+use palaver_domain::{ChannelId, identity::Role};
+use palaver_projections::{
+    channels::{self, Teams},
+    engine::Waited,
+};
+
+use super::Socialhub;
+use crate::{
+    auth::Caller,
+    http::{ApiError, CommandKey, ReadAfter, RequestId, Written},
+};
+
+/// Who asks, as a command needs it.
+pub(super) struct Asked {
+    pub context: CommandContext,
+    pub planner: Planner,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        let key = parts.extensions.get::<CommandKey>().cloned();
+        let context = CommandContext {
+            tenant: caller.tenant,
+            actor: caller.actor(),
+            key: key.map(|key| palaver_commands::CommandKey { key: key.id, fingerprint: key.fingerprint }),
+            request_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
+            correlation_id: None,
+            causation_id: None,
+        };
+        Ok(Self { context, planner: Planner { user: caller.user, role: caller.role, team_ids: caller.team_ids } })
+    }
+}
+
+/// The headers that tell of a mutation.
+pub(super) fn written<T>(outcome: &Outcome<T>) -> Written {
+    Written { position: outcome.position, replayed: outcome.replayed }
+}
+
+/// 204 with the headers that tell of a mutation.
+pub(super) fn gone(outcome: &Outcome<()>) -> impl IntoResponse + use<> {
+    (axum::http::StatusCode::NO_CONTENT, written(outcome), ())
+}
+
+impl Socialhub {
+    /// Waits until the read models include what this reader has written. A reader who named a position does not get
+    /// an older answer; one who did not gets what there is.
+    pub(super) async fn caught_up(&self, models: &[&str], after: ReadAfter) -> Result<(), ApiError> {
+        match self.projections.wait_for(models, after.minimum, self.read_wait).await {
+            Waited::Behind { at } if after.explicit => Err(ApiError::read_model_behind(format!(
+                "the read model is at position {at}, not yet at {}; try again",
+                after.minimum
+            ))),
+            Waited::Reached | Waited::Behind { .. } => Ok(()),
+        }
+    }
+
+    /// The active channels that a caller may see.
+    pub(super) async fn channels_of(&self, caller: &Caller) -> Result<Vec<ChannelId>, ApiError> {
+        let visible = channels::visible(&self.pool, caller.tenant, &teams_of(caller)).await?;
+        Ok(visible.into_iter().filter(|(_, active)| *active).map(|(id, _)| id).collect())
+    }
+}
+
+/// Which channels a caller's teams open. It is the rule of `ChannelState::visible_to`, said to the read model.
+pub(super) fn teams_of(caller: &Caller) -> Teams {
+    match caller.role {
+        Role::Admin => Teams::All,
+        _ => Teams::Of(caller.team_ids.clone()),
+    }
+}

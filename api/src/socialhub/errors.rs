@@ -1,0 +1,27 @@
+//! What a command's failure is to the client.
+
+use palaver_commands::CommandError;
+
+use crate::http::{ApiError, ErrorCode};
+
+/// Seconds after which an overloaded log may be asked again.
+const OVERLOADED_RETRY_AFTER_S: u32 = 1;
+
+impl From<CommandError> for ApiError {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(failure) => failure.into(),
+            CommandError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReusedError, error.to_string()),
+            CommandError::Contended | CommandError::Overloaded => {
+                Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)
+            }
+            CommandError::OutcomeUnknown(_) => {
+                tracing::error!(cause = %crate::http::chain(&error), "the outcome of a command is not known");
+                let message = "whether this was carried out is not known; repeat it with the same Idempotency-Key, or look \
+                               before you repeat it";
+                Self::unavailable(message, OVERLOADED_RETRY_AFTER_S)
+            }
+            CommandError::Unreadable(_) | CommandError::Unwritable(_) => Self::internal(&error),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The `socialhub` surface: content planner and channels, under `/api2`. Source: seed 003.
+//!
+//! Handlers parse, hand on and render. What is allowed is in [`crate::permissions`], what is decided in the commands
+//! and the domain, what is read in the projections.
+
+mod channels;
+mod context;
+mod errors;
+mod post_groups;
+mod posts;
+mod sandbox;
+mod schemas;
+
+use std::{sync::Arc, time::Duration};
+
+use palaver_commands::{Commander, publishing::SandboxNetwork};
+use palaver_projections::engine::Projections;
+use sqlx::PgPool;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Socialhub {
+    pub commander: Commander,
+    pub projections: Projections,
+    pub sandbox: SandboxNetwork,
+    pub pool: PgPool,
+    /// How long a read waits for its read model.
+    pub read_wait: Duration,
+}
+
+type SocialhubState = Arc<Socialhub>;
+
+pub fn router(state: Socialhub) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(post_groups::create))
+        .routes(routes!(post_groups::in_work))
+        .routes(routes!(post_groups::delete))
+        .routes(routes!(post_groups::save_as_draft))
+        .routes(routes!(post_groups::schedule))
+        .routes(routes!(post_groups::publish))
+        .routes(routes!(posts::list::by_query, posts::list::by_body))
+        .routes(routes!(posts::list::counts))
+        .routes(routes!(posts::days::by_body))
+        .routes(routes!(posts::days::by_query))
+        .routes(routes!(posts::single::get, posts::single::patch, posts::single::delete))
+        .routes(routes!(posts::moves::suggest))
+        .routes(routes!(posts::moves::approve))
+        .routes(routes!(posts::moves::reject))
+        .routes(routes!(posts::moves::schedule))
+        .routes(routes!(posts::moves::publish))
+        .routes(routes!(posts::moves::unschedule))
+        .routes(routes!(posts::feed::list, posts::feed::comment))
+        .routes(routes!(channels::list))
+        .routes(routes!(channels::summary))
+        .routes(routes!(channels::placeholder))
+        .routes(routes!(sandbox::connect))
+        .routes(routes!(sandbox::behave))
+        .routes(routes!(sandbox::items))
+        .with_state(Arc::new(state))
+}
