@@ -7,7 +7,7 @@ use palaver_eventstore::RecordedEvent;
 use serde_json::{Value, json};
 use sqlx::{PgConnection, types::Json};
 
-use crate::engine::{Change, ProjectionError, RowProjector};
+use crate::engine::{Change, ProjectionError, RowProjector, json_text};
 
 /// The projection `channels`.
 pub struct ChannelsProjector;
@@ -86,9 +86,9 @@ impl RowProjector for ChannelsProjector {
             "INSERT INTO channels (id, tenant_id, network, name_key, search_key, active, product_cp, product_inbox,
                                    team_ids, created_at, state, doc)
              SELECT id, tenant_id, network, name_key, search_key, active, product_cp, product_inbox,
-                    string_to_array(team_ids, ','), created_at, state, doc
+                    string_to_array(team_ids, ','), created_at, state::json, doc::json
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], $7::bool[], $8::bool[],
-                         $9::text[], $10::timestamptz[], $11::json[], $12::json[])
+                         $9::text[], $10::timestamptz[], $11::text[], $12::text[])
                   AS r (id, tenant_id, network, name_key, search_key, active, product_cp, product_inbox, team_ids,
                         created_at, state, doc)
              ON CONFLICT (id) DO UPDATE SET
@@ -106,8 +106,8 @@ impl RowProjector for ChannelsProjector {
             &rows.iter().map(|row| products(&row.state).inbox).collect::<Vec<_>>(),
             &rows.iter().map(|row| teams(row)).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.created).collect::<Vec<_>>(),
-            &rows.iter().map(|row| Json(&row.state)).collect::<Vec<_>>() as _,
-            &rows.iter().map(|row| Json(render(&row.state))).collect::<Vec<_>>() as _
+            &rows.iter().map(|row| json_text(&row.state)).collect::<Result<Vec<_>, _>>()?,
+            &rows.iter().map(|row| json_text(&render(&row.state))).collect::<Result<Vec<_>, _>>()?
         )
         .execute(db)
         .await?;

@@ -29,7 +29,7 @@ pub use progress::{ProjectionStatus, Projections, Waited};
 pub use projector::{Poison, Projector};
 pub use quarantine::{Quarantined, Resumed};
 pub use rebuild::RebuildReport;
-pub use rows::{Change, RowProjector, Rows};
+pub use rows::{Change, RowProjector, Rows, json_text};
 
 /// What every part of the engine works with.
 #[derive(Clone)]

@@ -141,3 +141,12 @@ fn fold<P: RowProjector>(
     });
     (changes.collect(), found)
 }
+
+/// JSON as text, to be cast to `json` by the statement: as a parameter of its own sqlx would send `jsonb`, which
+/// refuses a NUL that a text may well hold.
+///
+/// # Errors
+/// When the value can not be written as JSON, which is a defect of its type.
+pub fn json_text<T: serde::Serialize>(value: &T) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}

@@ -8,10 +8,10 @@ use palaver_domain::{
 };
 use palaver_eventstore::{Position, RecordedEvent};
 use serde_json::{Map, Value, json};
-use sqlx::{PgConnection, types::Json};
+use sqlx::PgConnection;
 
 use crate::{
-    engine::{Change, ProjectionError, RowProjector},
+    engine::{Change, ProjectionError, RowProjector, json_text},
     posts::time,
 };
 
@@ -226,15 +226,18 @@ impl RowProjector for PostFeedProjector {
         .await?;
         let items: Vec<(&String, AccountId, &Item)> =
             rows.iter().flat_map(|(key, row)| row.added.iter().map(|item| (*key, row.tenant, item))).collect();
+        let docs = items.iter().map(|(.., item)| json_text(&item.doc)).collect::<Result<Vec<_>, _>>()?;
         sqlx::query!(
             "INSERT INTO post_feed (post_id, position, place, id, tenant_id, doc)
-             SELECT * FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::json[])",
+             SELECT post_id, position, place, id, tenant_id, doc::json
+             FROM unnest($1::text[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[])
+                  AS r (post_id, position, place, id, tenant_id, doc)",
             &items.iter().map(|(key, ..)| (*key).clone()).collect::<Vec<_>>(),
             &items.iter().map(|(.., item)| item.position).collect::<Vec<_>>(),
             &items.iter().map(|(.., item)| item.place).collect::<Vec<_>>(),
             &items.iter().map(|(.., item)| item.id.to_string()).collect::<Vec<_>>(),
             &items.iter().map(|(_, tenant, _)| tenant.to_string()).collect::<Vec<_>>(),
-            &items.iter().map(|(.., item)| Json(&item.doc)).collect::<Vec<_>>() as _
+            &docs
         )
         .execute(db)
         .await?;

@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use palaver_domain::posts::{Post, PostEvent, PostState, Status};
 use palaver_eventstore::RecordedEvent;
-use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
 use super::{render, tallies::Tallies, words};
-use crate::engine::{Change, ProjectionError, RowProjector};
+use crate::engine::{Change, ProjectionError, RowProjector, json_text};
 
 /// The projection `posts`.
 pub struct PostsProjector;
@@ -79,17 +78,12 @@ fn column<T>(rows: &[&PostRow], of: impl Fn(&PostState) -> T) -> Vec<T> {
     rows.iter().map(|row| of(&row.state)).collect()
 }
 
-/// JSON text as a parameter; what can not be written as JSON is a defect of its type, and told as such.
-fn json<T: serde::Serialize>(value: &T) -> Result<Json<Box<RawValue>>, sqlx::Error> {
-    serde_json::value::to_raw_value(value).map(Json).map_err(|error| sqlx::Error::Encode(error.into()))
-}
-
 async fn upsert(db: &mut PgConnection, rows: &[&PostRow]) -> Result<(), sqlx::Error> {
     let mut states = Vec::with_capacity(rows.len());
     let mut docs = Vec::with_capacity(rows.len());
     for row in rows {
-        states.push(json(&row.state)?);
-        docs.push(json(&render(&row.state, row.created, row.updated))?);
+        states.push(json_text(&row.state)?);
+        docs.push(json_text(&render(&row.state, row.created, row.updated))?);
     }
     let created: Vec<DateTime<Utc>> = rows.iter().map(|row| row.created).collect();
     let updated: Vec<DateTime<Utc>> = rows.iter().map(|row| row.updated).collect();
@@ -99,10 +93,10 @@ async fn upsert(db: &mut PgConnection, rows: &[&PostRow]) -> Result<(), sqlx::Er
                             updated_at, publish_at, words, state, doc)
          SELECT r.id, r.tenant_id, r.group_id, r.channel_id, r.network, r.status, r.type, r.needs_attention, r.imported,
                 r.promoted, r.via_publisher_app, r.author, r.assignee, r.story_publisher,
-                string_to_array(r.tags, ','), r.created_at, r.updated_at, r.publish_at, r.words::tsvector, r.state, r.doc
+                string_to_array(r.tags, ','), r.created_at, r.updated_at, r.publish_at, r.words::tsvector, r.state::json, r.doc::json
          FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bool[],
                      $9::bool[], $10::bool[], $11::bool[], $12::text[], $13::text[], $14::text[], $15::text[],
-                     $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::json[], $21::json[])
+                     $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[], $20::text[], $21::text[])
               AS r (id, tenant_id, group_id, channel_id, network, status, type, needs_attention, imported, promoted,
                     via_publisher_app, author, assignee, story_publisher, tags, created_at, updated_at, publish_at,
                     words, state, doc)
@@ -134,8 +128,8 @@ async fn upsert(db: &mut PgConnection, rows: &[&PostRow]) -> Result<(), sqlx::Er
         &updated,
         &column(rows, |post| post.publish_time) as _,
         &column(rows, |post| words::tsvector(&words::lexemes(post.account_id, &post.content))),
-        &states as _,
-        &docs as _
+        &states,
+        &docs
     )
     .execute(db)
     .await?;

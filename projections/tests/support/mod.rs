@@ -1,6 +1,8 @@
 //! What the tests of this package share: a database each, a log on it, and ways to fill it.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod histories;
+
 use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
