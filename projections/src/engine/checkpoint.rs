@@ -34,8 +34,8 @@ pub(super) struct Checkpoint {
     pub version: i32,
     pub position: Position,
     pub tables: Vec<String>,
-    /// Whether any stream is in quarantine.
-    pub quarantined: bool,
+    /// How many streams are in quarantine.
+    pub quarantined: i64,
 }
 
 /// The checkpoint, locked until the transaction ends: nobody else moves the projection meanwhile.
@@ -47,8 +47,8 @@ pub(super) async fn lock(
     sqlx::query_as!(
         Checkpoint,
         r#"SELECT version, position, tables,
-                  EXISTS (SELECT 1 FROM projection_quarantine q
-                          WHERE q.projection = c.projection AND q.generation = c.generation) AS "quarantined!"
+                  (SELECT count(*) FROM projection_quarantine q
+                   WHERE q.projection = c.projection AND q.generation = c.generation) AS "quarantined!"
            FROM projection_checkpoints c WHERE projection = $1 AND generation = $2 FOR UPDATE OF c"#,
         projection,
         generation.as_str()

@@ -41,7 +41,8 @@ enum Turn {
 struct Batch {
     position: Position,
     events: usize,
-    quarantined: bool,
+    /// How many streams are in quarantine now.
+    quarantined: i64,
     /// How long ago the newest of the events was recorded.
     age: Duration,
 }
@@ -201,7 +202,7 @@ impl Worker {
         let poison = apply::batch(&mut tx, projector, Generation::Live, events, care, now).await?;
         checkpoint::advance(&mut tx, projector.name(), Generation::Live, to, now).await?;
         tx.commit().await?;
-        Ok(Batch { position: to, events: count, quarantined: checkpoint.quarantined || !poison.is_empty(), age })
+        Ok(Batch { position: to, events: count, quarantined: checkpoint.quarantined + poison.len() as i64, age })
     }
 
     fn report(&self, batch: &Batch, head: Position) {
@@ -212,8 +213,8 @@ impl Worker {
         metrics::gauge!("palaver_projection_lag_events", "projection" => projection).set(behind as f64);
         metrics::gauge!("palaver_projection_lag_seconds", "projection" => projection).set(lag_seconds);
         metrics::gauge!("palaver_projection_position", "projection" => projection).set(batch.position as f64);
-        metrics::gauge!("palaver_projection_has_quarantine", "projection" => projection)
-            .set(f64::from(batch.quarantined));
+        metrics::gauge!("palaver_projection_quarantined_streams", "projection" => projection)
+            .set(batch.quarantined as f64);
     }
 }
 

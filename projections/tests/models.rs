@@ -1,0 +1,322 @@
+//! The smaller read models: feed, schedule, channels, users.
+
+mod support;
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cqrs_es::Aggregate;
+use palaver_domain::{
+    AccountId, Actor, ChannelId, FeedItemId, PostId, TeamId, UserId,
+    channels::{Channel, ChannelEvent, Connection, Network},
+    identity::{Role, User, UserEvent},
+    posts::{ChannelRef, FailureReason, Post, PostEvent},
+};
+use palaver_eventstore::StreamId;
+use palaver_projections::{
+    all,
+    channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product, Teams},
+    post_feed::feed,
+    posts::Order,
+    publish_schedule::{next_due, release, take_due, take_unresolved},
+    users,
+};
+use serde_json::{Value, json, value::RawValue};
+use support::{Process, TestDatabase, encode, object_id, test_database};
+use tokio_util::sync::CancellationToken;
+
+const ALL: &[&str] = &["channels", "post_feed", "posts", "publish_schedule", "users"];
+
+struct Bench {
+    _test: TestDatabase,
+    process: Process,
+    tenant: AccountId,
+    user: UserId,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let test = test_database().await;
+        let process = Process::start(&test.database, all()).await;
+        process.engine.install().await.unwrap();
+        let engine = process.engine.clone();
+        tokio::spawn(async move { engine.run(CancellationToken::new()).await });
+        let (tenant, user) = (AccountId::from_bytes(object_id()), UserId::from_bytes(object_id()));
+        Self { _test: test, process, tenant, user }
+    }
+
+    fn db(&self) -> &sqlx::PgPool {
+        self.process.log.database().pool()
+    }
+
+    /// Appends events that were decided a minute apart, from `at` on.
+    async fn append<A: Aggregate>(&self, id: impl std::fmt::Display, after: i64, at: &str, events: &[A::Event]) {
+        let minute = |n: usize| time(at) + TimeDelta::minutes(n as i64);
+        let events = events.iter().enumerate().map(|(n, event)| encode(event, Actor::User(self.user), minute(n)));
+        self.process.append(self.tenant, &StreamId::of::<A>(id), after, events.collect()).await;
+        self.process.caught_up(ALL).await;
+    }
+
+    async fn feed(&self, tenant: AccountId, post: PostId, offset: i64, count: i64) -> Option<(i64, Vec<Value>)> {
+        let page = feed(self.db(), tenant, post, offset, count).await.unwrap()?;
+        Some((page.count, values(page.data)))
+    }
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn values(docs: Vec<Box<RawValue>>) -> Vec<Value> {
+    docs.iter().map(|doc| serde_json::from_str(doc.get()).unwrap()).collect()
+}
+
+fn planned(bench: &Bench, id: PostId, channel: ChannelId) -> PostEvent {
+    PostEvent::Planned {
+        id,
+        account_id: bench.tenant,
+        group_id: Default::default(),
+        channel: ChannelRef { id: channel, unique_name: "@acme".to_owned(), social_network: Network::Twitter },
+        author: bench.user,
+        publish_time: None,
+        publish_time_zone: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_tells_what_happened_and_what_was_said() {
+    let bench = Bench::new().await;
+    let (post, channel) = (PostId::from_bytes(object_id()), ChannelId::from_bytes(object_id()));
+    let (said, why) = (FeedItemId::from_bytes(object_id()), FeedItemId::from_bytes(object_id()));
+    let publish_time = time("2026-05-01T10:00:00Z");
+    let events = [
+        planned(&bench, post, channel),
+        PostEvent::SavedAsDraft,
+        PostEvent::Suggested { by: Some(bench.user) },
+        PostEvent::Commented { item_id: said, message: "look".to_owned(), mentions: vec![bench.user] },
+        PostEvent::Rejected { message: Some("not yet".to_owned()), item_id: why },
+        PostEvent::Assigned { assignee: Some(bench.user) },
+        PostEvent::Suggested { by: None },
+        PostEvent::Approved { publish_time },
+        PostEvent::PublishingStarted { publication: 1, key: "k".to_owned() },
+        PostEvent::PublishingFailed { reason: FailureReason::MissingPermission, error: "no\0pe".to_owned() },
+    ];
+    bench.append::<Post>(post, 0, "2026-04-01T08:00:00Z", &events).await;
+
+    let (count, items) = bench.feed(bench.tenant, post, 0, 100).await.unwrap();
+    let told: Vec<_> = items.iter().map(|item| item.get("key").or(item.get("message")).unwrap().clone()).collect();
+    let expected = [
+        "failedToPublishMissingPermission",
+        "approved",
+        "suggested",
+        "assigned",
+        "not yet",
+        "rejected",
+        "look",
+        "suggested",
+        "saved as draft",
+        "created",
+    ];
+    assert_eq!((count, told), (10, expected.map(|told| json!(told)).to_vec()));
+    let comment = json!({
+        "_id": said, "accountId": bench.tenant, "channelId": channel, "postId": post, "type": "COMMENT",
+        "message": "look", "userId": bench.user, "data": { "mentions": [bench.user] },
+        "createdTime": "2026-04-01T08:03:00.000Z",
+    });
+    assert_eq!(items[6], comment);
+    assert_eq!(items[4]["_id"], json!(why));
+    assert_eq!(items[0]["data"], json!({ "err": "no\0pe" }));
+    assert_eq!(items[1]["data"], json!({ "publishTime": "2026-05-01T10:00:00.000Z" }));
+    assert!(items.iter().filter(|item| item["type"] != "COMMENT").all(|item| item.get("userId").is_none()));
+
+    assert_eq!(bench.feed(bench.tenant, post, 3, 2).await.unwrap(), (10, items[3..5].to_vec()));
+    assert_eq!(bench.feed(bench.tenant, post, 50, 2).await.unwrap(), (10, vec![]));
+    assert_eq!(bench.feed(AccountId::from_bytes(object_id()), post, 0, 100).await, None, "another account's");
+
+    // Items keep their ids through a rebuild, and go with their post.
+    bench.process.engine.rebuild("post_feed", &CancellationToken::new()).await.unwrap();
+    assert_eq!(bench.feed(bench.tenant, post, 0, 100).await.unwrap(), (10, items));
+    bench.append::<Post>(post, 10, "2026-04-02T08:00:00Z", &[PostEvent::Deleted]).await;
+    assert_eq!(bench.feed(bench.tenant, post, 0, 100).await, None);
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM post_feed").fetch_one(bench.db()).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn due_posts_are_taken_once_until_the_lease_is_over() {
+    let bench = Bench::new().await;
+    let (minute, now) = (Duration::from_secs(60), time("2026-05-01T10:00:00Z"));
+    let mut posts = Vec::new();
+    for n in 0..5 {
+        let post = PostId::from_bytes(object_id());
+        let publish_time = now - TimeDelta::minutes(3 - n);
+        let events = [planned(&bench, post, ChannelId::default()), PostEvent::Scheduled { publish_time }];
+        bench.append::<Post>(post, 0, "2026-04-01T08:00:00Z", &events).await;
+        posts.push(post);
+    }
+    let db = bench.db();
+    let ids = |taken: Vec<palaver_projections::publish_schedule::Due>| -> Vec<PostId> {
+        taken.into_iter().map(|due| due.post_id).collect()
+    };
+    assert_eq!(next_due(db).await.unwrap(), Some(now - TimeDelta::minutes(3)));
+    assert_eq!(ids(take_due(db, now, 2, minute).await.unwrap()), posts[0..2]);
+    assert_eq!(ids(take_due(db, now, 10, minute).await.unwrap()), posts[2..4], "what is taken is not taken again");
+    assert_eq!(ids(take_due(db, now, 10, minute).await.unwrap()), []);
+    assert_eq!(next_due(db).await.unwrap(), Some(now + TimeDelta::minutes(1)));
+    release(db, posts[3]).await.unwrap();
+    assert_eq!(ids(take_due(db, now, 10, minute).await.unwrap()), posts[3..4]);
+    let later = now + TimeDelta::minutes(1);
+    assert_eq!(ids(take_due(db, later, 10, minute).await.unwrap()), posts, "leases are over, and the last is due");
+
+    // An open publication waits for its outcome, and is asked for when it has had its time.
+    let started = [PostEvent::PublishingStarted { publication: 1, key: "first".to_owned() }];
+    bench.append::<Post>(posts[0], 2, "2026-05-01T10:00:00Z", &started).await;
+    let settle = Duration::from_secs(30);
+    let early = take_unresolved(db, now + TimeDelta::seconds(29), settle, 10, minute).await.unwrap();
+    assert_eq!(early, []);
+    let open = take_unresolved(db, now + TimeDelta::seconds(30), settle, 10, minute).await.unwrap();
+    assert_eq!((open.len(), open[0].post_id, open[0].key.as_str()), (1, posts[0], "first"));
+    assert!(!open[0].outcome_unknown && open[0].started_at == now && open[0].tenant_id == bench.tenant);
+    assert_eq!(take_unresolved(db, now + TimeDelta::seconds(40), settle, 10, minute).await.unwrap(), []);
+    let unknown = [PostEvent::PublishingOutcomeUnknown { key: "first".to_owned(), error: "silence".to_owned() }];
+    bench.append::<Post>(posts[0], 3, "2026-05-01T10:00:40Z", &unknown).await;
+    let open = take_unresolved(db, now + TimeDelta::seconds(41), settle, 10, minute).await.unwrap();
+    assert!(open[0].outcome_unknown, "news frees the row");
+
+    // Outcomes, and changes of mind, end it.
+    let key = "first".to_owned();
+    let published = [PostEvent::Published { key, network_item_id: None, network_url: None }];
+    bench.append::<Post>(posts[0], 4, "2026-05-01T10:01:00Z", &published).await;
+    bench.append::<Post>(posts[1], 2, "2026-05-01T10:01:00Z", &[PostEvent::Unscheduled]).await;
+    let moved =
+        [PostEvent::PublishTimeSet { publish_time: Some(time("2027-01-01T00:00:00Z")), publish_time_zone: None }];
+    bench.append::<Post>(posts[2], 2, "2026-05-01T10:01:00Z", &moved).await;
+    bench.process.engine.rebuild("publish_schedule", &CancellationToken::new()).await.unwrap();
+    let rest = ids(take_due(db, time("2026-06-01T00:00:00Z"), 10, minute).await.unwrap());
+    assert_eq!(rest, posts[3..5]);
+    assert_eq!(
+        ids(take_due(db, time("2027-06-01T00:00:00Z"), 10, minute).await.unwrap()),
+        [posts[3], posts[4], posts[2]]
+    );
+
+    // Any number of workers: each row goes to one.
+    let mut takers = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let db = db.clone();
+        takers.spawn(async move { take_due(&db, time("2028-01-01T00:00:00Z"), 1, minute).await.unwrap().len() });
+    }
+    assert_eq!(takers.join_all().await.into_iter().sum::<usize>(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_are_listed_by_every_filter() {
+    let bench = Bench::new().await;
+    let teams: Vec<TeamId> = (0..2).map(|_| TeamId::from_bytes(object_id())).collect();
+    let mut ids = Vec::new();
+    for (n, (name, network, team_ids)) in [
+        ("Beta", Network::Facebook, vec![teams[0]]),
+        ("alpha", Network::Twitter, vec![teams[1]]),
+        ("Ärger", Network::Placeholders, vec![]),
+        ("Gamma 100%", Network::Twitter, teams.clone()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = ChannelId::from_bytes(object_id());
+        let connected = ChannelEvent::Connected {
+            id,
+            account_id: bench.tenant,
+            network,
+            connection: Connection::Sandbox,
+            name: name.to_owned(),
+            unique_name: format!("@{name}"),
+            image_url: (n == 0).then(|| "https://sandbox.example/beta.png".to_owned()),
+            team_ids,
+        };
+        bench.append::<Channel>(id, 0, &format!("2026-04-01T08:0{n}:00Z"), &[connected]).await;
+        ids.push(id);
+    }
+    bench.append::<Channel>(ids[1], 1, "2026-04-02T08:00:00Z", &[ChannelEvent::Deactivated]).await;
+
+    let db = bench.db();
+    let none = ChannelFilter::default();
+    let names = |docs: Vec<Box<RawValue>>| -> Vec<String> {
+        values(docs).iter().map(|doc| doc["name"].as_str().unwrap().chars().take(1).collect()).collect()
+    };
+    for (filter, expected) in [
+        (none.clone(), "BaÄG"),
+        (ChannelFilter { search: Some("ÄRG".to_owned()), ..none.clone() }, "Ä"),
+        (ChannelFilter { search: Some("0%".to_owned()), ..none.clone() }, "G"),
+        (ChannelFilter { search: Some("@a".to_owned()), ..none.clone() }, "a"),
+        (ChannelFilter { search: Some("\0".to_owned()), ..none.clone() }, ""),
+        (ChannelFilter { networks: vec![Network::Twitter, Network::Facebook], ..none.clone() }, "BaG"),
+        (ChannelFilter { excluded_networks: vec![Network::Twitter], ..none.clone() }, "BÄ"),
+        (ChannelFilter { status: Some(ChannelStatus::Active), ..none.clone() }, "BÄG"),
+        (ChannelFilter { status: Some(ChannelStatus::Disabled), ..none.clone() }, "a"),
+        (ChannelFilter { status: Some(ChannelStatus::Expired), ..none.clone() }, ""),
+        (ChannelFilter { active_only: true, ..none.clone() }, "BÄG"),
+        (ChannelFilter { teams: vec![teams[0]], ..none.clone() }, "BG"),
+        (ChannelFilter { visible: Teams::Of(vec![teams[1]]), ..none.clone() }, "aG"),
+        (ChannelFilter { visible: Teams::Of(vec![]), ..none.clone() }, ""),
+        (ChannelFilter { product: Some(Product::Cp), ..none.clone() }, "BaÄG"),
+        (ChannelFilter { product: Some(Product::Inbox), ..none.clone() }, ""),
+    ] {
+        let sort = (ChannelSort::CreatedTime, Order::Ascending);
+        let listed = channels::list(db, bench.tenant, &filter, sort, (0, 10)).await.unwrap();
+        assert_eq!(
+            (listed.count as usize, names(listed.data).concat()),
+            (expected.chars().count(), expected.to_owned()),
+            "{filter:?}"
+        );
+        let summary = channels::summary(db, bench.tenant, &filter).await.unwrap();
+        assert_eq!(names(summary).concat(), expected, "{filter:?}");
+    }
+    for (sort, order, page, expected) in [
+        (ChannelSort::Name, Order::Ascending, (0, 10), "aBGÄ"),
+        (ChannelSort::Name, Order::Descending, (1, 2), "GB"),
+        (ChannelSort::CreatedTime, Order::Descending, (0, 10), "GÄaB"),
+        (ChannelSort::Network, Order::Ascending, (0, 2), "BÄ"),
+    ] {
+        let listed = channels::list(db, bench.tenant, &none, (sort, order), page).await.unwrap();
+        assert_eq!((listed.count, names(listed.data).concat()), (4, expected.to_owned()), "{sort:?} {order:?}");
+    }
+    let listed = channels::list(db, bench.tenant, &none, Default::default(), (3, 1)).await.unwrap();
+    let beta = json!({
+        "_id": ids[0], "name": "Beta", "uniqueName": "@Beta", "socialNetwork": "FACEBOOK",
+        "imageUrl": "https://sandbox.example/beta.png", "products": { "cp": true, "inbox": false },
+    });
+    assert_eq!(values(listed.data), [beta]);
+
+    let mut expected: Vec<_> = ids.iter().enumerate().map(|(n, id)| (*id, n != 1)).collect();
+    expected.sort();
+    assert_eq!(channels::visible(db, bench.tenant, &Teams::All).await.unwrap(), expected);
+    let seen = channels::visible(db, bench.tenant, &Teams::Of(vec![teams[1]])).await.unwrap();
+    assert!(seen.len() == 2 && seen.contains(&(ids[1], false)) && seen.contains(&(ids[3], true)));
+    let active = channels::active_by_ids(db, bench.tenant, &[ids[3], ids[1], ids[0]]).await.unwrap();
+    assert_eq!(active.iter().map(|channel| channel.id).collect::<Vec<_>>(), [ids[3], ids[0]]);
+    assert!(!channels::by_id(db, bench.tenant, ids[1]).await.unwrap().unwrap().active);
+    let stranger = AccountId::from_bytes(object_id());
+    assert_eq!(channels::by_id(db, stranger, ids[1]).await.unwrap(), None);
+    assert_eq!(channels::visible(db, stranger, &Teams::All).await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_are_found_by_id_and_by_name() {
+    let bench = Bench::new().await;
+    let team_ids = vec![TeamId::from_bytes(object_id()), TeamId::from_bytes(object_id())];
+    let created = UserEvent::Created {
+        id: bench.user,
+        account_id: bench.tenant,
+        user_name: "Grüße@Example.com".to_owned(),
+        role: Role::Smm,
+        team_ids: team_ids.clone(),
+    };
+    bench.append::<User>(bench.user, 0, "2026-04-01T08:00:00Z", &[created]).await;
+    let user = users::by_id(bench.db(), bench.user).await.unwrap().unwrap();
+    assert_eq!((user.account_id, user.role, user.team_ids.clone()), (bench.tenant, Role::Smm, team_ids));
+    assert_eq!(users::by_name(bench.db(), bench.tenant, "GRÜSSE@example.com").await.unwrap(), None);
+    assert_eq!(users::by_name(bench.db(), bench.tenant, "GRÜßE@example.com").await.unwrap(), Some(user));
+    let stranger = AccountId::from_bytes(object_id());
+    assert_eq!(users::by_name(bench.db(), stranger, "Grüße@Example.com").await.unwrap(), None);
+    assert_eq!(users::by_id(bench.db(), UserId::default()).await.unwrap(), None);
+}
