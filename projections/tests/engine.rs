@@ -1,4 +1,5 @@
 //! What the engine promises: each event once, one leader, and trouble with one stream left to that stream.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 mod support;
 

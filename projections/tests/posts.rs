@@ -1,4 +1,5 @@
 //! List, counts and calendar of posts agree with a naive reading of the log, whatever the history and the question.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Rebuilding under load: readers never see an error or a gap, and the result equals the live one.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 mod support;
 

@@ -112,10 +112,10 @@ impl Projections {
             let led_here = progress.led_here.load(Ordering::Relaxed);
             let patience = if led_here { WAIT_POLL_INTERVAL_LED_HERE } else { WAIT_POLL_INTERVAL };
             let ask_at = deadline.min(Instant::now() + patience);
-            if timeout_at(ask_at, known.changed()).await.is_err() {
-                if let Ok(Err(error)) = timeout_at(deadline, self.ask()).await {
-                    tracing::warn!(%error, "the progress of the projections can not be asked");
-                }
+            if timeout_at(ask_at, known.changed()).await.is_err()
+                && let Ok(Err(error)) = timeout_at(deadline, self.ask()).await
+            {
+                tracing::warn!(%error, "the progress of the projections can not be asked");
             }
         }
     }

@@ -90,7 +90,7 @@ pub fn time_of(choice: u16) -> DateTime<Utc> {
     let anchor: DateTime<Utc> = ANCHORS[usize::from(choice) % ANCHORS.len()].parse().unwrap();
     let offset = i64::from(choice / 7) * 89 % (4 * 1_440) - 2 * 1_440;
     // Half of them on a quarter of an hour, the others anywhere, with microseconds.
-    if choice % 2 == 0 {
+    if choice.is_multiple_of(2) {
         anchor + TimeDelta::minutes(offset / 15 * 15)
     } else {
         anchor + TimeDelta::minutes(offset) + TimeDelta::microseconds(i64::from(choice) * 7_919)
@@ -102,7 +102,7 @@ fn content(choice: u16) -> Content {
     Content {
         kind: TYPES[usize::from(choice) % TYPES.len()],
         text: format!("{} {}", word(4), word(40)),
-        title: (choice % 3 == 0).then(|| word(7).to_owned()),
+        title: choice.is_multiple_of(3).then(|| word(7).to_owned()),
         ..Content::default()
     }
 }
@@ -126,7 +126,7 @@ fn event(world: &World, post: Option<&PostState>, (number, kind, choice): Step) 
         });
     };
     let key = || state.publication.as_ref().map(|publication| publication.key.clone()).unwrap_or_default();
-    let (action, event) = match kind % 22 {
+    let (action, event) = match kind % 23 {
         0 | 1 => (Action::Edit, PostEvent::ContentEdited { content: Box::new(content(choice)) }),
         2 | 3 => {
             let publish_time = (choice % 5 != 0 || state.status == Status::Scheduled).then(|| time_of(choice));
@@ -164,6 +164,7 @@ fn event(world: &World, post: Option<&PostState>, (number, kind, choice): Step) 
             let (reason, error) = (FailureReason::NetworkError, "refused".to_owned());
             (Action::RecordFailure, PostEvent::PublishingFailed { reason, error })
         }
+        21 => (Action::ResumePublishing, PostEvent::PublishingResumed { key: key() }),
         _ if choice % 3 == 0 => (Action::Delete, PostEvent::Deleted),
         _ => {
             let item_id = FeedItemId::from_bytes(super::object_id());
