@@ -293,15 +293,23 @@ async fn a_postmaster_that_was_left_running_is_ended_first() {
 }
 
 #[tokio::test]
-async fn an_interrupted_initdb_leaves_nothing_half_made() {
+async fn a_kill_within_initdb_leaves_nothing_half_made() {
     let directory = tempfile::tempdir().unwrap();
+    let home = directory.path().join("postgres");
+    let mut owner = Process::owner(directory.path());
+    let since = Instant::now();
+    while !is_populated(&home.join("cluster.unfinished")) {
+        assert!(since.elapsed() < SOON, "initdb does not begin");
+        tokio::time::sleep(POLL).await;
+    }
+    owner.kill();
+    assert!(!home.join("cluster").exists());
     start(directory.path()).await.stop().await.unwrap();
-    // As a kill within initdb leaves it: some files, not in place.
-    let unfinished = directory.path().join("postgres/cluster.unfinished");
-    fs::rename(directory.path().join("postgres/cluster"), &unfinished).unwrap();
-    fs::remove_file(unfinished.join("global/pg_control")).unwrap();
-    start(directory.path()).await.stop().await.unwrap();
-    assert!(!unfinished.exists());
+    assert!(!home.join("cluster.unfinished").exists());
+}
+
+fn is_populated(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 #[tokio::test]

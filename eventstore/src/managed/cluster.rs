@@ -5,6 +5,8 @@ use std::{
     io,
     path::Path,
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use rustix::process::Signal;
@@ -17,6 +19,7 @@ use super::{
     ManagedError,
     binaries::Binaries,
     layout::{Layout, PORT},
+    postmaster::POLL,
 };
 
 const USER: &str = "palaver";
@@ -24,6 +27,7 @@ const DATABASE: &str = "palaver";
 /// Byte order with UTF-8 character classes; the second serves where the C library does not know the first.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 const CONNECTIONS_MAX: u32 = 100;
+const REMOVE_MAX: Duration = Duration::from_secs(5);
 
 /// What the server runs with, given anew at each start so that an upgrade of this program brings its settings along.
 fn settings(socket_directory: &Path) -> Vec<String> {
@@ -82,10 +86,17 @@ pub(super) fn ensure_made(layout: &Layout, binaries: &Binaries) -> Result<(), Ma
     File::open(home).and_then(|directory| directory.sync_all()).map_err(ManagedError::io("write", home))
 }
 
+/// The last process of a killed initdb may still be adding files while they are removed.
 fn remove(directory: &Path) -> Result<(), ManagedError> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.map_err(ManagedError::io("remove the unfinished", directory)),
+    let since = Instant::now();
+    loop {
+        match fs::remove_dir_all(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && since.elapsed() < REMOVE_MAX => {
+                thread::sleep(POLL);
+            }
+            other => return other.map_err(ManagedError::io("remove the unfinished", directory)),
+        }
     }
 }
 
