@@ -50,7 +50,7 @@ fn settings(socket_directory: &Path) -> Vec<String> {
         "log_destination=stderr".to_owned(),
         "logging_collector=off".to_owned(),
         "log_line_prefix=%m [%p] ".to_owned(),
-        // The start of a failed start is told by these very words.
+        // Why a start failed is recognised by the words in the log.
         "lc_messages=C".to_owned(),
     ]
 }
