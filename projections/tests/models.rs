@@ -259,6 +259,7 @@ async fn channels_are_listed_by_every_filter() {
         (ChannelFilter { excluded_networks: vec![Network::Twitter], ..none.clone() }, "BÄ"),
         (ChannelFilter { status: Some(ChannelStatus::Active), ..none.clone() }, "BÄG"),
         (ChannelFilter { status: Some(ChannelStatus::Disabled), ..none.clone() }, "a"),
+        (ChannelFilter { status: Some(ChannelStatus::NeedsAttention), ..none.clone() }, "a"),
         (ChannelFilter { status: Some(ChannelStatus::Expired), ..none.clone() }, ""),
         (ChannelFilter { active_only: true, ..none.clone() }, "BÄG"),
         (ChannelFilter { teams: vec![teams[0]], ..none.clone() }, "BG"),

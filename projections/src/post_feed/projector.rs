@@ -148,7 +148,6 @@ fn sayings(event: &PostEvent) -> Vec<Saying<'_>> {
         | PostEvent::PublishingStarted { .. }
         | PostEvent::PublishingResumed { .. }
         | PostEvent::PublishingOutcomeUnknown { .. }
-        | PostEvent::PublishingResumed { .. }
         | PostEvent::Deleted => Vec::new(),
     }
 }
