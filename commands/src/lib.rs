@@ -8,8 +8,10 @@ pub mod publishing;
 
 mod commander;
 mod error;
+mod receipts;
 mod work;
 
 pub use commander::{CommandContext, CommandKey, Commander, Outcome};
 pub use error::CommandError;
+pub use receipts::RECEIPTS_KEPT_DAYS;
 pub use work::Work;

@@ -1,5 +1,6 @@
 //! Command receipts: which commands were carried out, and what was answered.
 
+use chrono::{DateTime, Utc};
 use palaver_domain::AccountId;
 
 use crate::{EventLog, LogError, Position};
@@ -28,5 +29,21 @@ impl EventLog {
         .fetch_optional(self.database().pool())
         .await?;
         Ok(kept)
+    }
+
+    /// Forgets at most `limit` receipts written before `before`, and tells how many those were.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn forget_receipts(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, LogError> {
+        let forgotten = sqlx::query!(
+            "DELETE FROM command_receipts WHERE (tenant_id, command_id) IN (
+                 SELECT tenant_id, command_id FROM command_receipts WHERE recorded_at < $1 ORDER BY recorded_at LIMIT $2)",
+            before,
+            limit,
+        )
+        .execute(self.database().pool())
+        .await?;
+        Ok(forgotten.rows_affected())
     }
 }

@@ -282,6 +282,22 @@ impl Vault {
         Ok(reference)
     }
 
+    /// Finds out whether this key is the one that what is here was sealed under, before anything depends on it.
+    ///
+    /// # Errors
+    /// `WrongKey` when something was sealed under another key.
+    pub async fn verify(&self) -> Result<(), VaultError> {
+        let other = sqlx::query!("SELECT reference, key_id FROM vault WHERE key_id <> $1 LIMIT 1", self.seal.key_id);
+        match other.fetch_optional(&self.pool).await? {
+            None => Ok(()),
+            Some(row) => Err(VaultError::WrongKey {
+                reference: SecretRef(row.reference),
+                sealed_under: row.key_id,
+                present: self.seal.key_id.clone(),
+            }),
+        }
+    }
+
     pub async fn get(&self, tenant: AccountId, reference: SecretRef) -> Result<Secret, VaultError> {
         let row = sqlx::query!(
             "SELECT key_id, sealed FROM vault WHERE tenant_id = $1 AND reference = $2",

@@ -18,7 +18,11 @@ use std::{
 
 use clap::Parser;
 use palaver_commands::CommandError;
-use palaver_eventstore::{LogError, managed::ManagedError};
+use palaver_eventstore::{
+    LogError,
+    managed::ManagedError,
+    vault::{MasterKeyError, VaultError},
+};
 use palaver_projections::engine::EngineError;
 
 use crate::{
@@ -63,6 +67,10 @@ pub enum RunError {
     Routes(#[from] RouteMismatch),
     #[error("PostgreSQL has ended: {0}")]
     PostgresEnded(String),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     #[error("logging can not be set up: {0}")]
     Telemetry(String),
     #[error("can not write to stdout")]

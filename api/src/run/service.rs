@@ -2,7 +2,11 @@
 
 use std::{io::Write, time::Instant};
 
-use palaver_eventstore::{Database, managed::ManagedPostgres};
+use palaver_eventstore::{
+    Database,
+    managed::ManagedPostgres,
+    vault::{MasterKey, Vault},
+};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +21,9 @@ use crate::{
     settings::Settings,
     telemetry::{self, Metrics},
 };
+
+/// The embedded default's master key, below the data directory.
+const MASTER_KEY_FILE: &str = "master.key";
 
 /// What a service is made of once it runs.
 struct Started {
@@ -50,6 +57,7 @@ pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write)
     let database = Database::connect(options, settings.pool_size).await?;
     database.migrate().await?;
     let app = App::open(database, settings).await?;
+    check_master_key(&app, settings).await?;
     let result = tokio::select! {
         result = run_all(Started { app, metrics, shutdown }, settings, args, began, out) => result,
         how = ended(postgres.as_ref()) => Err(RunError::PostgresEnded(how)),
@@ -61,6 +69,20 @@ pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write)
         }
         _ => result,
     }
+}
+
+/// A key that does not open what is sealed is found out now, not when a secret is needed. The embedded default makes
+/// its own key; a shared database is not given one that only this machine would know.
+async fn check_master_key(app: &App, settings: &Settings) -> Result<(), RunError> {
+    let key = match &settings.master_key {
+        Some(key) => key.expose().parse()?,
+        None if settings.database_url.is_none() => {
+            MasterKey::load_or_create(&settings.data.join(MASTER_KEY_FILE), &*app.ids)?
+        }
+        None => return Ok(()),
+    };
+    let vault = Vault::new(app.database.pool().clone(), key, app.clock.clone(), app.ids.clone());
+    Ok(vault.verify().await?)
 }
 
 /// Never, when there is no PostgreSQL of ours.
@@ -108,6 +130,7 @@ pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(
     let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("serve"))?;
     let (metrics, shutdown) = begin(settings)?;
     let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
+    check_master_key(&app, settings).await?;
     let listener = server::bind(settings.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let readiness = app.readiness();
@@ -131,6 +154,7 @@ pub(super) async fn work(settings: &Settings) -> Result<(), RunError> {
     let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("work"))?;
     let (metrics, shutdown) = begin(settings)?;
     let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
+    check_master_key(&app, settings).await?;
     let stop_workers = CancellationToken::new();
     let mut workers = start_workers(&app, settings, &stop_workers);
     tracing::info!("working");
@@ -145,6 +169,8 @@ fn start_workers(app: &App, settings: &Settings, stop: &CancellationToken) -> Jo
     let (stop_engine, stop_publisher) = (stop.clone(), stop.clone());
     workers.spawn(async move { engine.run(stop_engine).await });
     workers.spawn(async move { publisher.run(stop_publisher).await });
+    let (commander, stop_forgetting) = (app.commander.clone(), stop.clone());
+    workers.spawn(async move { commander.forget_old_receipts(stop_forgetting).await });
     workers
 }
 
