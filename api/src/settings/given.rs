@@ -34,7 +34,7 @@ pub struct Given {
     #[arg(long, global = true, env = "PALAVER_PG_BIN", value_name = "DIR", hide_env_values = true)]
     pub pg_bin: Option<PathBuf>,
 
-    /// Key that seals secrets at rest, 64 hex digits; prefer the environment, flags are seen by everyone on the
+    /// Key that seals secrets at rest, 32 bytes as hex or base64; prefer the environment, flags are seen by everyone on the
     /// machine. Default: made once and kept in the data directory
     #[arg(long, global = true, env = "PALAVER_MASTER_KEY", value_name = "HEX", hide_env_values = true)]
     pub master_key: Option<Secret>,

@@ -13,6 +13,7 @@ use std::{
 };
 
 use clap::ValueEnum;
+use palaver_eventstore::vault::MasterKey;
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
@@ -21,7 +22,6 @@ pub use given::Given;
 
 /// The file that is read when none is named.
 const FILE_NAME: &str = "palaver.toml";
-const MASTER_KEY_DIGITS: usize = 64;
 
 mod default {
     pub const DATA: &str = "./data";
@@ -146,7 +146,7 @@ impl Given {
             );
         }
         if self.master_key.as_ref().is_some_and(|key| !is_master_key(key.expose())) {
-            check.fail("master_key", &format!("must be {MASTER_KEY_DIGITS} hex digits"));
+            check.fail("master_key", "must be 32 bytes, as 64 hex digits or as base64");
         }
         let ms = Duration::from_millis;
         let settings = Settings {
@@ -230,7 +230,7 @@ fn is_postgres_url(text: &str) -> bool {
 }
 
 fn is_master_key(text: &str) -> bool {
-    text.len() == MASTER_KEY_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+    text.parse::<MasterKey>().is_ok()
 }
 
 /// Gathers what is wrong, to tell all of it at once.
