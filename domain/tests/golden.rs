@@ -219,7 +219,7 @@ fn posts(types: &mut Types) {
         Scheduled => [PostEvent::Scheduled { publish_time: at }],
         Unscheduled => [PostEvent::Unscheduled],
         PublishingStarted => [PostEvent::PublishingStarted { publication: 1, key: key() }],
-        PublishingResumed => [PostEvent::PublishingResumed { key: "64b0c0ffee00000000000001-1".to_owned() }],
+        PublishingResumed => [PostEvent::PublishingResumed { key: key(), call: 2 }],
         PublishingOutcomeUnknown => [
             PostEvent::PublishingOutcomeUnknown { key: key(), error: "connection reset".to_owned() },
         ],

@@ -10,7 +10,7 @@ use palaver_domain::{
     AccountId, Actor, CategoryId, ChannelId, Circumstances, FeedItemId, MediaId, PostGroupId, PostId, TagId, UserId,
     channels::Network,
     posts::{
-        Action, ChannelRef, Content, ContentType, FailureReason, Image, MediaTag, Post, PostCommand, PostEdit,
+        Action, Call, ChannelRef, Content, ContentType, FailureReason, Image, MediaTag, Post, PostCommand, PostEdit,
         PostError, PostEvent, PostState, Status, StoryWorkaround, validation,
     },
 };
@@ -143,6 +143,11 @@ fn command(step: Step, post: &Post, now: DateTime<Utc>) -> PostCommand {
         (Key::Current, Some(publication)) => publication.key.clone(),
         _ => "another".to_owned(),
     };
+    let call_for = |key| match (key, post.0.as_ref().and_then(|post| post.publication.as_ref())) {
+        (Key::Current, Some(publication)) => publication.call(),
+        (Key::Wrong, Some(publication)) => Call { number: publication.calls + 1, ..publication.call() },
+        (_, None) => Call { key: "another".to_owned(), number: 1 },
+    };
     match step {
         Step::Plan { hours } => PostCommand::Plan {
             id: PostId::from_bytes([2; 12]),
@@ -180,12 +185,12 @@ fn command(step: Step, post: &Post, now: DateTime<Utc>) -> PostCommand {
             PostCommand::RecordPublished { key: key_for(key), network_item_id: None, network_url: None }
         }
         Step::Failed { key } => PostCommand::RecordFailure {
-            key: key.map(key_for),
+            call: key.map(call_for),
             reason: FailureReason::NetworkError,
             error: "no".to_owned(),
         },
-        Step::Resumed { key } => PostCommand::ResumePublishing { key: key_for(key) },
-        Step::Unknown { key } => PostCommand::RecordUnknown { key: key_for(key), error: "reset".to_owned() },
+        Step::Resumed { key } => PostCommand::ResumePublishing { after: call_for(key) },
+        Step::Unknown { key } => PostCommand::RecordUnknown { call: call_for(key), error: "reset".to_owned() },
     }
 }
 

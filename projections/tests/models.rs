@@ -183,7 +183,7 @@ async fn due_posts_are_taken_once_until_the_lease_is_over() {
     bench.append::<Post>(posts[0], 3, "2026-05-01T10:00:40Z", &unknown).await;
     let open = take_unresolved(db, now + TimeDelta::seconds(41), settle, 10, minute).await.unwrap();
     assert!(open[0].outcome_unknown, "news frees the row");
-    let resumed = [PostEvent::PublishingResumed { key: "first".to_owned() }];
+    let resumed = [PostEvent::PublishingResumed { key: "first".to_owned(), call: 2 }];
     bench.append::<Post>(posts[0], 4, "2026-05-01T10:01:00Z", &resumed).await;
     assert_eq!(take_unresolved(db, now + TimeDelta::seconds(89), settle, 10, minute).await.unwrap(), []);
     let open = take_unresolved(db, now + TimeDelta::seconds(90), settle, 10, minute).await.unwrap();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn run(settings: &Settings, args: &AccountArgs, out: &mut impl Write) -> Result<(), RunError> {
-    let tool = Tool::open(settings).await?;
+    let tool = Tool::open_or_make(settings).await?;
     tool.database.migrate().await?;
     let app = App::open(tool.database.clone(), settings).await?;
     let result = act(&app, args).await;

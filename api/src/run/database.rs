@@ -32,7 +32,18 @@ pub(super) struct Tool {
 }
 
 impl Tool {
+    /// A database that is there. A mistyped data directory is not answered with a new, empty one.
     pub async fn open(settings: &Settings) -> Result<Self, RunError> {
+        if settings.database_url.is_none() && !ManagedPostgres::is_made(&settings.data) {
+            let data = settings.data.display();
+            let message = format!("there is no database below {data}; name it by --data or --database-url");
+            return Err(RunError::NotFound(message));
+        }
+        Self::open_or_make(settings).await
+    }
+
+    /// As [`Tool::open`], making a private database when there is none.
+    pub async fn open_or_make(settings: &Settings) -> Result<Self, RunError> {
         telemetry::start_logging(&settings.log, settings.log_format)
             .map_err(|error| RunError::Telemetry(error.to_string()))?;
         let (options, access) = match named(settings)? {

@@ -6,7 +6,7 @@ use super::{RunError, database::Tool};
 use crate::settings::Settings;
 
 pub(super) async fn run(settings: &Settings, out: &mut impl Write) -> Result<(), RunError> {
-    let tool = Tool::open(settings).await?;
+    let tool = Tool::open_or_make(settings).await?;
     let pending = tool.database.migrations_pending().await?;
     tool.database.migrate().await?;
     tool.close().await?;

@@ -7,9 +7,9 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
 use palaver_domain::{
     AccountId, PostId,
     channels::{Channel, ChannelState},
-    posts::{FailureReason, Post, PostCommand, PostState, Status},
+    posts::{Call, FailureReason, Post, PostCommand, PostState, Status},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
@@ -17,6 +17,9 @@ use crate::{CommandContext, CommandError, Commander};
 
 /// Posts taken at once.
 const BATCH_POSTS_MAX: i64 = 64;
+/// For this long nobody else begins with a due post that was taken. It is the delay after a crash between the two; who
+/// takes longer finds that the post takes one beginning alone.
+const DUE_LEASE: Duration = Duration::from_secs(5);
 /// Network calls under way at once.
 const CALLS_MAX: usize = 16;
 /// Tries of one publication against a network that is away, before it counts as failed.
@@ -72,9 +75,10 @@ pub struct PublisherSettings {
 }
 
 impl PublisherSettings {
-    /// Longer than a call with all its retries can take, so nobody else takes a post that is being called about.
-    fn lease(&self) -> Duration {
-        (self.call_timeout + self.settle) * TRIES_MAX * 2
+    /// How long nobody else asks a network about a publication that is being asked about. Should it take longer than
+    /// this, the post itself sees to it that one of them calls again.
+    fn asking_lease(&self) -> Duration {
+        (self.call_timeout + self.settle) * 2
     }
 }
 
@@ -116,10 +120,11 @@ impl Publisher {
     }
 
     async fn round(&self) -> Result<usize, sqlx::Error> {
-        let (now, lease) = (self.commander.clock().now(), self.settings.lease());
-        let due = self.schedule.take_due(now, BATCH_POSTS_MAX, lease).await?;
+        let now = self.commander.clock().now();
+        let due = self.schedule.take_due(now, BATCH_POSTS_MAX, DUE_LEASE).await?;
         let settle = self.settings.call_timeout + self.settings.settle;
-        let unresolved = self.schedule.take_unresolved(now, settle, BATCH_POSTS_MAX, lease).await?;
+        let unresolved =
+            self.schedule.take_unresolved(now, settle, BATCH_POSTS_MAX, self.settings.asking_lease()).await?;
         let mut tasks: Vec<Task> = due.into_iter().map(Task::Publish).collect();
         tasks.extend(unresolved.into_iter().map(Task::Resolve));
         let worked = tasks.len();
@@ -158,50 +163,58 @@ impl Publisher {
             None
         };
         if let Some(error) = hindrance {
-            let command = PostCommand::RecordFailure { key: None, reason: FailureReason::Internal, error };
+            let command = PostCommand::RecordFailure { call: None, reason: FailureReason::Internal, error };
             return self.record(context, due.post, command).await.map(drop);
         }
         let begun = self.record(context, due.post, PostCommand::StartPublishing).await?;
-        self.call(context, begun, &channel).await
+        self.call(context, begun, &channel, now).await
     }
 
-    /// Calls the network for a publication whose intent is in the log.
+    /// Calls the network for a publication whose intent, decided at `intended`, is in the log.
     async fn call(
         &self,
         context: &CommandContext,
         post: PostState,
         channel: &ChannelState,
+        intended: DateTime<Utc>,
     ) -> Result<(), CommandError> {
-        let Some(submission) = submission(&post) else { return Ok(()) };
+        let late = self.commander.clock().now() - intended;
+        if late.to_std().is_ok_and(|late| late > self.settings.settle) {
+            // By the time this call ended, somebody else might be calling too. Whoever resolves open calls will ask.
+            tracing::warn!(post = %post.id, "too slow between intent and call; leaving it to be resolved");
+            return Ok(());
+        }
+        let Some((call, submission)) = submission(&post) else { return Ok(()) };
         let network = self.networks.behind(&channel.connection);
         let outcome = self.submit(&*network, &submission).await;
         metrics::counter!("palaver_publications_total", "outcome" => label(&outcome)).increment(1);
-        let key = submission.key;
         let command = match outcome {
             Ok(Accepted { item_id, url }) => {
-                PostCommand::RecordPublished { key, network_item_id: item_id, network_url: url }
+                PostCommand::RecordPublished { key: call.key, network_item_id: item_id, network_url: url }
             }
             Err(NetworkError::Refused { reason, message }) => {
-                PostCommand::RecordFailure { key: Some(key), reason, error: message }
+                PostCommand::RecordFailure { call: Some(call), reason, error: message }
             }
             Err(error @ NetworkError::Unavailable(_)) => PostCommand::RecordFailure {
-                key: Some(key),
+                call: Some(call),
                 reason: FailureReason::NetworkError,
                 error: error.to_string(),
             },
-            Err(error @ NetworkError::Unanswered(_)) => PostCommand::RecordUnknown { key, error: error.to_string() },
+            Err(error @ NetworkError::Unanswered(_)) => PostCommand::RecordUnknown { call, error: error.to_string() },
         };
         self.record(context, post.id, command).await.map(drop)
     }
 
-    /// Tries again only while the network certainly has taken nothing.
+    /// Tries again only while the network certainly has taken nothing, and within the time of one call: after that,
+    /// somebody else may ask the network and call it again.
     async fn submit(&self, network: &dyn Network, submission: &Submission) -> Result<Accepted, NetworkError> {
+        let deadline = Instant::now() + self.settings.call_timeout;
         let mut delay = RETRY_DELAY;
         let mut tries = 1;
         loop {
-            let answer = timeout(self.settings.call_timeout, network.publish(submission)).await;
+            let answer = timeout_at(deadline, network.publish(submission)).await;
             match answer.unwrap_or_else(|_| Err(NetworkError::Unanswered("no answer in time".to_owned()))) {
-                Err(NetworkError::Unavailable(reason)) if tries < TRIES_MAX => {
+                Err(NetworkError::Unavailable(reason)) if tries < TRIES_MAX && Instant::now() + delay < deadline => {
                     tracing::info!(key = submission.key, reason, tries, "the network is away; trying again");
                     tokio::time::sleep(delay).await;
                     (delay, tries) = (delay * 2, tries + 1);
@@ -214,12 +227,12 @@ impl Publisher {
     /// Finds out what became of a publication that nobody finished: asks, and acts on the answer alone.
     async fn settle(&self, context: &CommandContext, unresolved: &UnresolvedPost) -> Result<(), CommandError> {
         let (post, channel) = self.look_at(context, unresolved.post).await?;
-        let Some(submission) = submission(&post).filter(|submission| submission.key == unresolved.key) else {
+        let Some((call, submission)) = submission(&post).filter(|(call, _)| call.key == unresolved.key) else {
             return Ok(());
         };
         let network = self.networks.behind(&channel.connection);
         let answer = timeout(self.settings.call_timeout, network.lookup(&submission)).await;
-        let key = submission.key.clone();
+        let key = call.key.clone();
         match answer.unwrap_or_else(|_| Err(NetworkError::Unanswered("no answer in time".to_owned()))) {
             Ok(Lookup::Accepted(Accepted { item_id, url })) => {
                 tracing::info!(key, "the network had taken a post that was left open");
@@ -228,12 +241,13 @@ impl Publisher {
             }
             Ok(Lookup::Absent) => {
                 tracing::info!(key, "the network has no post under this key; calling it again");
-                let resumed = self.record(context, post.id, PostCommand::ResumePublishing { key }).await?;
-                self.call(context, resumed, &channel).await
+                let now = self.commander.clock().now();
+                let resumed = self.record(context, post.id, PostCommand::ResumePublishing { after: call }).await?;
+                self.call(context, resumed, &channel, now).await
             }
             Ok(Lookup::CannotTell) => {
                 let error = "the network can not tell whether it has this post; a person must look".to_owned();
-                self.record(context, post.id, PostCommand::RecordUnknown { key, error }).await.map(drop)
+                self.record(context, post.id, PostCommand::RecordUnknown { call, error }).await.map(drop)
             }
             // Asked again when the lease is over.
             Err(error) => {
@@ -289,14 +303,16 @@ impl Publisher {
 }
 
 /// The call that the open publication of a post stands for.
-fn submission(post: &PostState) -> Option<Submission> {
-    post.publication.as_ref().map(|publication| Submission {
+fn submission(post: &PostState) -> Option<(Call, Submission)> {
+    let publication = post.publication.as_ref()?;
+    let submission = Submission {
         key: publication.key.clone(),
         tenant: post.account_id,
         channel: post.channel.id,
         network: post.channel.social_network,
         content: post.content.clone(),
-    })
+    };
+    Some((publication.call(), submission))
 }
 
 const fn label(outcome: &Result<Accepted, NetworkError>) -> &'static str {

@@ -38,13 +38,13 @@ impl Commander {
             async move {
                 let post = work.get::<Post>(id).await?;
                 let open = post.aggregate.existing().map_err(refuse)?.publication.as_ref();
-                let key = open.ok_or_else(|| refuse(PostError::OtherPublication))?.key.clone();
+                let call = open.ok_or_else(|| refuse(PostError::OtherPublication))?.call();
                 let command = match resolution {
                     Resolution::Published { url } => {
-                        PostCommand::RecordPublished { key, network_item_id: None, network_url: url }
+                        PostCommand::RecordPublished { key: call.key, network_item_id: None, network_url: url }
                     }
                     Resolution::Failed => PostCommand::RecordFailure {
-                        key: Some(key),
+                        call: Some(call),
                         reason: FailureReason::FalseNetworkError,
                         error: "an operator did not find the post on the network".to_owned(),
                     },

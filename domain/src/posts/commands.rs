@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{ChannelRef, Content, FailureReason, StoryWorkaround};
+use super::{Call, ChannelRef, Content, FailureReason, StoryWorkaround};
 use crate::{AccountId, CategoryId, ChannelId, FeedItemId, PostGroupId, PostId, TagId, UserId};
 
 #[derive(Clone, Debug)]
@@ -39,21 +39,21 @@ pub enum PostCommand {
     StartPublishing,
     /// By the publisher: the network was asked, and has nothing under this key.
     ResumePublishing {
-        key: String,
+        after: Call,
     },
     RecordPublished {
         key: String,
         network_item_id: Option<String>,
         network_url: Option<String>,
     },
-    /// `key` is `None` when the network was never called.
+    /// `call` is `None` when the network was never called.
     RecordFailure {
-        key: Option<String>,
+        call: Option<Call>,
         reason: FailureReason,
         error: String,
     },
     RecordUnknown {
-        key: String,
+        call: Call,
         error: String,
     },
 }

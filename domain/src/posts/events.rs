@@ -66,6 +66,8 @@ pub enum PostEvent {
     /// The network was asked about this key and has nothing: it is called again, under the same key.
     PublishingResumed {
         key: String,
+        /// 2 for the second call of a publication.
+        call: u32,
     },
     /// The call ended and nobody knows how; the network is asked before anything else happens.
     PublishingOutcomeUnknown {

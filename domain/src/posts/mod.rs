@@ -20,6 +20,6 @@ pub use content::{
 pub use errors::PostError;
 pub use events::{FailureReason, PostEvent, PostGroupEvent, WorkbenchEvent};
 pub use group::{PostGroup, PostGroupState};
-pub use post::{ChannelRef, Flags, Post, PostState, Publication, StoryWorkaround};
+pub use post::{Call, ChannelRef, Flags, Post, PostState, Publication, StoryWorkaround};
 pub use status::{Action, Status};
 pub use workbench::Workbench;

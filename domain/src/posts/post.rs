@@ -48,8 +48,25 @@ impl StoryWorkaround {
 pub struct Publication {
     /// The idempotency key that the network was, or will be, called with.
     pub key: String,
+    /// How many calls were begun under the key: the newest has this number.
+    pub calls: u32,
     /// The call ended without an answer that can be trusted.
     pub outcome_unknown: bool,
+}
+
+impl Publication {
+    /// The newest call.
+    pub fn call(&self) -> Call {
+        Call { key: self.key.clone(), number: self.calls }
+    }
+}
+
+/// One call to a network. What an older call came to says nothing of a newer one, unless it is that the post is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pub key: String,
+    /// 1 for the first call of a publication.
+    pub number: u32,
 }
 
 /// A post that exists (or did, when `status` is `Deleted`).
@@ -101,6 +118,12 @@ impl Post {
     fn publication(&self, key: &str) -> Result<&Publication, PostError> {
         let publication = self.existing()?.publication.as_ref();
         publication.filter(|publication| publication.key == key).ok_or(PostError::OtherPublication)
+    }
+
+    /// The publication under way, when `call` is its newest.
+    fn newest(&self, call: &Call) -> Result<&Publication, PostError> {
+        let publication = self.publication(&call.key)?;
+        if publication.calls == call.number { Ok(publication) } else { Err(PostError::OtherPublication) }
     }
 
     /// What a command leads to; nothing is applied here.
@@ -168,16 +191,17 @@ impl Post {
                 Ok(vec![PostEvent::Deleted])
             }
             PostCommand::StartPublishing => self.start_publishing(at),
-            PostCommand::ResumePublishing { key } => {
+            PostCommand::ResumePublishing { after } => {
                 self.allowed(Action::ResumePublishing, "sent to the network again")?;
-                self.publication(&key)?;
-                Ok(vec![PostEvent::PublishingResumed { key }])
+                // Of several who found the network without the post, one calls it again.
+                self.newest(&after)?;
+                Ok(vec![PostEvent::PublishingResumed { key: after.key, call: after.number + 1 }])
             }
             PostCommand::RecordPublished { key, network_item_id, network_url } => {
                 self.record_published(key, network_item_id, network_url)
             }
-            PostCommand::RecordFailure { key, reason, error } => self.record_failure(key.as_deref(), reason, error),
-            PostCommand::RecordUnknown { key, error } => self.record_unknown(key, error),
+            PostCommand::RecordFailure { call, reason, error } => self.record_failure(call.as_ref(), reason, error),
+            PostCommand::RecordUnknown { call, error } => self.record_unknown(call, error),
         }
     }
 
@@ -217,16 +241,16 @@ impl Post {
         Ok(vec![PostEvent::Published { key, network_item_id, network_url }])
     }
 
-    /// A failure is of the publication under way, or of none at all when none was started.
+    /// A failure is of the newest call, or of none at all when none was begun.
     fn record_failure(
         &self,
-        key: Option<&str>,
+        call: Option<&Call>,
         reason: FailureReason,
         error: String,
     ) -> Result<Vec<PostEvent>, PostError> {
         let post = self.allowed(Action::RecordFailure, "marked as failed")?;
-        match key {
-            Some(key) => drop(self.publication(key)?),
+        match call {
+            Some(call) => drop(self.newest(call)?),
             None if post.publication.is_some() => return Err(PostError::OtherPublication),
             None => {}
         }
@@ -234,12 +258,12 @@ impl Post {
     }
 
     /// Told once; the publication stays open until the network, or a person, says how it ended.
-    fn record_unknown(&self, key: String, error: String) -> Result<Vec<PostEvent>, PostError> {
+    fn record_unknown(&self, call: Call, error: String) -> Result<Vec<PostEvent>, PostError> {
         self.allowed(Action::RecordUnknown, "marked as unknown")?;
-        if self.publication(&key)?.outcome_unknown {
+        if self.newest(&call)?.outcome_unknown {
             return Ok(vec![]);
         }
-        Ok(vec![PostEvent::PublishingOutcomeUnknown { key, error: text::report(error) }])
+        Ok(vec![PostEvent::PublishingOutcomeUnknown { key: call.key, error: text::report(error) }])
     }
 
     /// What schedule and approve share: a time that is set and to come, and content the network takes.
@@ -401,11 +425,12 @@ impl PostState {
             PostEvent::PublishingStarted { publication, key } => {
                 self.status = Status::Publishing;
                 self.publications = publication;
-                self.publication = Some(Publication { key, outcome_unknown: false });
+                self.publication = Some(Publication { key, calls: 1, outcome_unknown: false });
             }
-            PostEvent::PublishingResumed { .. } => {
+            PostEvent::PublishingResumed { call, .. } => {
                 self.flags.needs_attention = false;
                 if let Some(publication) = &mut self.publication {
+                    publication.calls = call;
                     publication.outcome_unknown = false;
                 }
             }

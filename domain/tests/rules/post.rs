@@ -3,7 +3,7 @@ use palaver_domain::{
     AccountId, Actor, ChannelId, Circumstances, Failure, FailureKind, FeedItemId, PostGroupId, PostId, TagId,
     channels::Network,
     posts::{
-        Action, ChannelRef, Content, FailureReason, Post, PostCommand, PostEdit, PostError, PostEvent, Status,
+        Action, Call, ChannelRef, Content, FailureReason, Post, PostCommand, PostEdit, PostError, PostEvent, Status,
         StoryWorkaround,
     },
 };
@@ -101,24 +101,28 @@ fn reject() -> PostCommand {
     PostCommand::Reject { message: None, item_id: FeedItemId::default() }
 }
 
+fn first_call(key: &str) -> Call {
+    Call { key: key.to_owned(), number: 1 }
+}
+
 fn record_published(key: &str) -> PostCommand {
     PostCommand::RecordPublished { key: key.to_owned(), network_item_id: None, network_url: None }
 }
 
 fn record_failure(key: Option<&str>) -> PostCommand {
     PostCommand::RecordFailure {
-        key: key.map(str::to_owned),
+        call: key.map(first_call),
         reason: FailureReason::NetworkError,
         error: "no".to_owned(),
     }
 }
 
 fn resume(key: &str) -> PostCommand {
-    PostCommand::ResumePublishing { key: key.to_owned() }
+    PostCommand::ResumePublishing { after: first_call(key) }
 }
 
 fn record_unknown(key: &str) -> PostCommand {
-    PostCommand::RecordUnknown { key: key.to_owned(), error: "reset".to_owned() }
+    PostCommand::RecordUnknown { call: first_call(key), error: "reset".to_owned() }
 }
 
 /// The machine as the routes of the seed tell it, written down a second time: where each command leads from each
@@ -386,12 +390,21 @@ fn a_publication_starts_when_due_and_ends_with_its_own_outcome() {
     given(publishing()).and(vec![unknown()]).when(record_unknown(KEY)).then_expect_events(vec![]);
     given(publishing()).and(vec![unknown()]).when(record_published(KEY)).then_expect_events(vec![published()]);
     given(publishing()).and(vec![unknown()]).when(record_failure(Some(KEY))).then_expect_events(vec![failed()]);
+    // Of two who found the network without the post, one calls again; then the first call's failure says nothing any
+    // more, but that the post is there counts whichever call brought it.
+    let resumed = PostEvent::PublishingResumed { key: KEY.to_owned(), call: 2 };
+    given(publishing()).when(resume(KEY)).then_expect_events(vec![resumed.clone()]);
+    let again = || given(publishing()).and(vec![unknown(), resumed.clone()]);
+    for late in [resume(KEY), record_failure(Some(KEY)), record_unknown(KEY)] {
+        again().when(late).then_expect_error(PostError::OtherPublication);
+    }
+    again().when(record_published(KEY)).then_expect_events(vec![published()]);
 }
 
 #[test]
 fn what_a_network_says_is_cut_and_cleaned() {
     let failure = PostCommand::RecordFailure {
-        key: Some(KEY.to_owned()),
+        call: Some(first_call(KEY)),
         reason: FailureReason::NetworkError,
         error: format!("\0{}", "ü".repeat(5_000)),
     };

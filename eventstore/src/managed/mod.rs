@@ -97,6 +97,11 @@ impl ManagedPostgres {
         self.postmaster.stop().await
     }
 
+    /// Whether there is a private PostgreSQL below this data directory, running or not.
+    pub fn is_made(directory: &Path) -> bool {
+        directory.join("postgres").is_dir()
+    }
+
     /// How to connect to the PostgreSQL that another process runs on this directory; `None` when none does.
     pub async fn attach(options: &ManagedOptions) -> Result<Option<PgConnectOptions>, ManagedError> {
         let Some(layout) = Layout::existing(&options.directory)? else { return Ok(None) };

@@ -164,7 +164,7 @@ fn event(world: &World, post: Option<&PostState>, (number, kind, choice): Step) 
             let (reason, error) = (FailureReason::NetworkError, "refused".to_owned());
             (Action::RecordFailure, PostEvent::PublishingFailed { reason, error })
         }
-        21 => (Action::ResumePublishing, PostEvent::PublishingResumed { key: key() }),
+        21 => (Action::ResumePublishing, PostEvent::PublishingResumed { key: key(), call: 2 }),
         _ if choice % 3 == 0 => (Action::Delete, PostEvent::Deleted),
         _ => {
             let item_id = FeedItemId::from_bytes(super::object_id());
