@@ -30,8 +30,6 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// How long a network may take to answer.
-const NETWORK_CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A projection that is further behind than this is not ready to be read.
 const READY_LAG_SECONDS_MAX: f64 = 30.0;
 
@@ -73,7 +71,7 @@ impl App {
         let schedule = Arc::new(Schedule { pool: self.database.pool().clone() });
         let publisher = PublisherSettings {
             poll: settings.publisher_poll,
-            call_timeout: NETWORK_CALL_TIMEOUT,
+            call_timeout: settings.network_call_timeout,
             settle: settings.outcome_settle,
             late_max: settings.publish_late_max,
         };

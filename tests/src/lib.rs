@@ -1,1 +1,21 @@
+//! What the end-to-end tests stand on: a private PostgreSQL with a database for each test, the real binary as a
+//! service, and clients by role. The tests themselves are in `tests/`, laid out by what they test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "only tests use this")]
+
+mod accounts;
+mod client;
+mod cluster;
+mod place;
+mod planner;
+mod service;
+mod tables;
+mod wait;
+
+pub use accounts::Account;
+pub use client::{Answer, Client, Endpoint, Request};
+pub use cluster::{TestDatabase, fresh_database};
+pub use planner::Group;
+pub use service::{Ended, Service, ServiceOptions};
+pub use tables::{READ_MODEL_TABLES, READ_MODELS, dump};
+pub use wait::{eventually, eventually_within};

@@ -124,6 +124,17 @@ pub struct Given {
     )]
     pub publisher_poll_ms: Option<u64>,
 
+    /// How long a network may take to answer a call, in milliseconds. Default: 10000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NETWORK_CALL_TIMEOUT_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub network_call_timeout_ms: Option<u64>,
+
     /// How long a publication may be without outcome before the network is asked for it, in milliseconds.
     /// Default: 10000
     #[arg(

@@ -35,6 +35,7 @@ mod default {
     pub const READ_WAIT_MS: u64 = 2_000;
     pub const PUBLISH_LATE_MAX_MINUTES: u64 = 60;
     pub const PUBLISHER_POLL_MS: u64 = 1_000;
+    pub const NETWORK_CALL_TIMEOUT_MS: u64 = 10_000;
     pub const OUTCOME_SETTLE_MS: u64 = 10_000;
     pub const SHUTDOWN_GRACE_SECONDS: u64 = 20;
 }
@@ -92,6 +93,7 @@ pub struct Settings {
     pub read_wait: Duration,
     pub publish_late_max: Duration,
     pub publisher_poll: Duration,
+    pub network_call_timeout: Duration,
     pub outcome_settle: Duration,
     pub shutdown_grace: Duration,
 }
@@ -129,7 +131,7 @@ impl Given {
         first! {
             data, config, listen, database_url, pg_bin, master_key, log, log_format, pool_size, append_queue_max,
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
-            outcome_settle_ms, shutdown_grace_seconds,
+            network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds,
         }
     }
 
@@ -190,6 +192,12 @@ impl Given {
                 self.publisher_poll_ms,
                 default::PUBLISHER_POLL_MS,
                 10..=60_000,
+            )),
+            network_call_timeout: ms(check.number(
+                "network_call_timeout_ms",
+                self.network_call_timeout_ms,
+                default::NETWORK_CALL_TIMEOUT_MS,
+                1..=600_000,
             )),
             outcome_settle: ms(check.number(
                 "outcome_settle_ms",
@@ -281,6 +289,7 @@ impl Settings {
             read_wait_ms = ms(self.read_wait),
             publish_late_max_minutes = self.publish_late_max.as_secs() / 60,
             publisher_poll_ms = ms(self.publisher_poll),
+            network_call_timeout_ms = ms(self.network_call_timeout),
             outcome_settle_ms = ms(self.outcome_settle),
             shutdown_grace_seconds = self.shutdown_grace.as_secs(),
             "settings"
@@ -413,6 +422,7 @@ mod tests {
             ("read_wait_ms", default::READ_WAIT_MS.to_string()),
             ("publish_late_max_minutes", default::PUBLISH_LATE_MAX_MINUTES.to_string()),
             ("publisher_poll_ms", default::PUBLISHER_POLL_MS.to_string()),
+            ("network_call_timeout_ms", default::NETWORK_CALL_TIMEOUT_MS.to_string()),
             ("outcome_settle_ms", default::OUTCOME_SETTLE_MS.to_string()),
             ("shutdown_grace_seconds", default::SHUTDOWN_GRACE_SECONDS.to_string()),
         ] {
