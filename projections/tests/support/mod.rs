@@ -3,7 +3,7 @@
 
 pub mod histories;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
@@ -16,48 +16,19 @@ use palaver_eventstore::{
     ids::{Ids, SystemIds},
 };
 use palaver_projections::engine::{Engine, Poison, Projector};
-use sqlx::{Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::PgConnection;
 
-/// A database of its own, dropped with this value.
+/// A database of its own, given back with this value.
 pub struct TestDatabase {
     pub database: Database,
-    server: PgConnectOptions,
-    name: String,
+    _given: palaver_tests::TestDatabase,
 }
 
 /// The one place where tests get a database from.
 pub async fn test_database() -> TestDatabase {
-    let server = server();
-    let name = format!("test_{}", SystemIds.uuid().simple());
-    let mut db = PgConnection::connect_with(&server).await.unwrap();
-    db.execute(sqlx::raw_sql(&format!("CREATE DATABASE {name}"))).await.unwrap();
-    let database = Database::connect(server.clone().database(&name), 20).await.unwrap();
-    database.migrate().await.unwrap();
-    TestDatabase { database, server, name }
-}
-
-/// From `DATABASE_URL`, or the workspace's `.env` that the build reads too.
-fn server() -> PgConnectOptions {
-    let url = std::env::var("DATABASE_URL").unwrap_or_else(|_| {
-        let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env");
-        let env = std::fs::read_to_string(env).expect("DATABASE_URL names the server to test on");
-        env.lines().find_map(|line| line.strip_prefix("DATABASE_URL=")).unwrap().to_owned()
-    });
-    url.parse().unwrap()
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let (server, name) = (self.server.clone(), self.name.clone());
-        let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                let mut db = PgConnection::connect_with(&server).await.unwrap();
-                db.execute(sqlx::raw_sql(&format!("DROP DATABASE {name} WITH (FORCE)"))).await.unwrap();
-            });
-        });
-        dropped.join().unwrap();
-    }
+    let given = palaver_tests::fresh_database().await;
+    let database = Database::connect(given.options.clone(), 20).await.unwrap();
+    TestDatabase { database, _given: given }
 }
 
 /// A process, as far as the log and the projections go. Several on one database stand for several processes.
