@@ -130,6 +130,11 @@ impl Commander {
                 }
                 Err(error) => return Err(error),
             };
+            if !fresh && context.key.is_none() && !work.has_events() {
+                // Nothing to write means that nothing would be checked either.
+                fresh = true;
+                continue;
+            }
             let receipt = match &context.key {
                 Some(key) => Some(Receipt {
                     command_id: key.key.clone(),

@@ -27,6 +27,7 @@ pub struct Work {
 /// One aggregate in a unit of work, whatever its type.
 trait Tracked: Send + Sync {
     fn stream(&self) -> &StreamId;
+    fn has_events(&self) -> bool;
     fn take_append(&mut self) -> StreamAppend;
     fn remember(&self, log: &EventLog);
     fn as_any(&mut self) -> &mut dyn Any;
@@ -43,6 +44,10 @@ struct TrackedAggregate<A: Aggregate> {
 impl<A: Aggregate + Clone + 'static> Tracked for TrackedAggregate<A> {
     fn stream(&self) -> &StreamId {
         &self.stream
+    }
+
+    fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     fn take_append(&mut self) -> StreamAppend {
@@ -158,6 +163,11 @@ impl Work {
         let tracked = self.tracked.get_mut(at).and_then(|tracked| tracked.as_any().downcast_mut());
         // A stream's type is named by its aggregate's type, so another Rust type here is a defect of that type.
         tracked.ok_or_else(|| CommandError::Unwritable("two types for one stream".into()))
+    }
+
+    /// Whether anything was decided that is to be written.
+    pub(crate) fn has_events(&self) -> bool {
+        self.tracked.iter().any(|tracked| tracked.has_events())
     }
 
     /// Writes everything, or finds that something has changed. Without events, a receipt alone is written.

@@ -40,6 +40,9 @@ pub const MARKS_PER_MEDIUM_MAX: usize = 50;
 pub const REFERENCES_PER_POST_MAX: usize = 100;
 /// Bytes of what one network's own settings come to as JSON.
 pub const NETWORK_SETTINGS_BYTES_MAX: usize = 65_536;
+/// Objects and lists within each other in one network's own settings. Every reader of JSON stops somewhere, and what was
+/// once written must be readable by all of them.
+pub const NETWORK_SETTINGS_DEPTH_MAX: usize = 16;
 /// The years a publish time may lie in, so that every reader of it understands it.
 pub const PUBLISH_TIME_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 /// What a tweet may weigh, by the network's weighted counting.

@@ -27,6 +27,8 @@ BEGIN
 END $$;
 CREATE TRIGGER events_are_append_only BEFORE UPDATE OR DELETE ON events
     FOR EACH ROW EXECUTE FUNCTION events_are_append_only();
+CREATE TRIGGER events_are_not_truncated BEFORE TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION events_are_append_only();
 
 -- One row. Whoever holds its lock is the only one who appends, which is what makes positions gapless.
 CREATE TABLE log_head (

@@ -80,6 +80,9 @@ pub fn decode<E: DomainEvent>(event: &RecordedEvent) -> Result<E, DecodeError> {
         position: event.position,
         reason,
     };
+    if let Some(fault) = &event.fault {
+        return Err(fail(fault.clone()));
+    }
     let payload = palaver_domain::upcast(&event.event_type, &event.event_version, event.payload.clone())
         .map_err(|error| fail(error.to_string()))?;
     serde_json::from_value(payload).map_err(|error| fail(error.to_string()))

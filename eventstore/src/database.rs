@@ -1,17 +1,24 @@
 //! The connection to PostgreSQL, and the schema it must have.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use sqlx::{
-    ConnectOptions, PgConnection, PgPool,
+    ConnectOptions, Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// Migrations only ever add, so one that a newer version has made is no reason for this one to stop.
+static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!("./migrations");
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// How long a request may wait for a connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement of the pool may run: as long as the longest request, and no longer than that.
+const STATEMENT_TIMEOUT_MS: &str = "60000";
 
 /// PostgreSQL: a pool for short statements, and the means to open a connection of one's own.
 #[derive(Clone, Debug)]
@@ -34,7 +41,7 @@ impl Database {
         let pool = PgPoolOptions::new()
             .max_connections(connections_max)
             .acquire_timeout(ACQUIRE_TIMEOUT)
-            .connect_with(options.clone())
+            .connect_with(options.clone().options([("statement_timeout", STATEMENT_TIMEOUT_MS)]))
             .await?;
         Ok(Self { pool, options })
     }
@@ -54,9 +61,12 @@ impl Database {
     /// Brings the schema up to this version. Safe to run from many processes at once.
     ///
     /// # Errors
-    /// When a migration fails, or the database has one that this version does not know.
+    /// When a migration fails, or differs from the one that was applied under its number.
     pub async fn migrate(&self) -> Result<(), MigrateError> {
-        MIGRATIONS.run(&self.pool).await
+        // A connection without the pool's time limit: a migration takes as long as it takes.
+        let mut connection = self.dedicated("palaver-migrate").await?;
+        MIGRATIONS.run(&mut connection).await?;
+        Ok(connection.close().await?)
     }
 
     /// Migrations that this version has and the database has not.

@@ -58,6 +58,21 @@ pub struct Metadata {
     pub more: BTreeMap<String, String>,
 }
 
+impl Metadata {
+    /// In place of metadata that can not be read.
+    pub(crate) fn unreadable(recorded_at: DateTime<Utc>) -> Self {
+        Self {
+            actor: Actor::system("unreadable"),
+            command_id: String::new(),
+            correlation_id: String::new(),
+            causation_id: None,
+            request_id: None,
+            time: recorded_at,
+            more: BTreeMap::new(),
+        }
+    }
+}
+
 /// An event on its way into the log. Its stream, sequence and position are the append's matter.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
@@ -97,4 +112,7 @@ pub struct RecordedEvent {
     pub payload: serde_json::Value,
     pub metadata: Metadata,
     pub recorded_at: DateTime<Utc>,
+    /// Why the row can not be read as an event, if it can not: what it says is then left empty above. Whoever decodes
+    /// it is refused, so that it stops its own stream and nothing else.
+    pub fault: Option<String>,
 }

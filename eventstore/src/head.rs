@@ -49,10 +49,8 @@ impl Head {
     async fn tell(&self, database: Database) {
         let mut written = self.written.subscribe();
         while written.changed().await.is_ok() {
-            let position = *written.borrow_and_update();
-            let told = sqlx::query!("SELECT pg_notify($1, $2)", CHANNEL, position.to_string())
-                .fetch_one(database.pool())
-                .await;
+            written.mark_unchanged();
+            let told = sqlx::query!("SELECT pg_notify($1, '')", CHANNEL).fetch_one(database.pool()).await;
             if let Err(error) = told {
                 tracing::warn!(%error, "other processes were not told of an append; they will find it by polling");
             }
@@ -73,11 +71,10 @@ impl Head {
         let mut listener = PgListener::connect_with(database.pool()).await?;
         listener.listen(CHANNEL).await?;
         loop {
+            // What a notification says is not believed: anybody may send one. It is a reason to look.
             self.heard_of(sqlx::query_scalar!("SELECT position FROM log_head").fetch_one(database.pool()).await?);
-            if let Ok(notification) = tokio::time::timeout(HEAD_POLL_INTERVAL, listener.recv()).await
-                && let Ok(position) = notification?.payload().parse()
-            {
-                self.heard_of(position);
+            if let Ok(notification) = tokio::time::timeout(HEAD_POLL_INTERVAL, listener.recv()).await {
+                notification?;
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Reading the log: by stream, by range, by filter; in pages, so that memory stays bounded however long the log is.
 
+use std::fmt;
+
 use futures::{Stream, stream};
 use palaver_domain::AccountId;
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use crate::{Position, READ_PAGE_EVENTS_MAX, RecordedEvent, Sequence, StreamId};
+use crate::{Metadata, Position, READ_PAGE_EVENTS_MAX, RecordedEvent, Sequence, StreamId};
 
 /// What one wants of the log. Empty lists and `None` mean all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,31 +28,24 @@ pub struct Page {
 pub enum LogError {
     #[error("the log could not be read")]
     Database(#[from] sqlx::Error),
-    #[error("the log at position {position} holds something that is no event: {reason}")]
-    Corrupt { position: Position, reason: String },
 }
 
 const COLUMNS: &str = "SELECT position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type, \
-     event_version, payload, metadata, recorded_at FROM events";
+     event_version, payload::text AS payload, metadata::text AS metadata, recorded_at FROM events";
 
-/// A row before its identifiers are checked.
-struct EventRow(Result<RecordedEvent, LogError>);
-
-impl FromRow<'_, PgRow> for EventRow {
+impl FromRow<'_, PgRow> for RecordedEvent {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let position = row.try_get("position")?;
-        let corrupt = |reason: String| LogError::Corrupt { position, reason };
-        let tenant: &str = row.try_get("tenant_id")?;
-        let metadata: serde_json::Value = row.try_get("metadata")?;
-        let event = (tenant.parse().map_err(|error| corrupt(format!("tenant_id: {error}")))).and_then(|tenant_id| {
-            Ok((tenant_id, serde_json::from_value(metadata).map_err(|error| corrupt(format!("metadata: {error}")))?))
-        });
-        let (tenant_id, metadata) = match event {
-            Ok(checked) => checked,
-            Err(error) => return Ok(Self(Err(error))),
-        };
-        Ok(Self(Ok(RecordedEvent {
-            position,
+        let recorded_at = row.try_get("recorded_at")?;
+        let mut faults = Vec::new();
+        let mut note = |name: &str, error: &dyn fmt::Display| faults.push(format!("{name}: {error}"));
+        let tenant_id = row.try_get::<&str, _>("tenant_id")?.parse();
+        let tenant_id = tenant_id.inspect_err(|error| note("tenant_id", error)).unwrap_or_default();
+        let payload = serde_json::from_str(row.try_get("payload")?);
+        let payload = payload.inspect_err(|error| note("payload", error)).unwrap_or_default();
+        let metadata = serde_json::from_str(row.try_get("metadata")?);
+        let metadata = metadata.inspect_err(|error| note("metadata", error));
+        Ok(Self {
+            position: row.try_get("position")?,
             event_id: row.try_get("event_id")?,
             tenant_id,
             stream: StreamId {
@@ -60,16 +55,16 @@ impl FromRow<'_, PgRow> for EventRow {
             sequence: row.try_get("sequence")?,
             event_type: row.try_get("event_type")?,
             event_version: row.try_get("event_version")?,
-            payload: row.try_get("payload")?,
-            metadata,
-            recorded_at: row.try_get("recorded_at")?,
-        })))
+            payload,
+            metadata: metadata.unwrap_or_else(|_| Metadata::unreadable(recorded_at)),
+            recorded_at,
+            fault: (!faults.is_empty()).then(|| faults.join("; ")),
+        })
     }
 }
 
 async fn fetch(mut query: QueryBuilder<'_, Postgres>, pool: &PgPool) -> Result<Vec<RecordedEvent>, LogError> {
-    let rows: Vec<EventRow> = query.build_query_as().fetch_all(pool).await?;
-    rows.into_iter().map(|row| row.0).collect()
+    Ok(query.build_query_as().fetch_all(pool).await?)
 }
 
 fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &EventFilter) {

@@ -70,6 +70,7 @@ fn as_json(event: &RecordedEvent) -> Value {
         "recordedAt": event.recorded_at,
         "metadata": event.metadata,
         "change": change(event),
+        "fault": event.fault,
     })
 }
 
@@ -86,6 +87,9 @@ fn print(event: &RecordedEvent, out: &mut impl Write) -> Result<(), RunError> {
         event.position,
         metadata.command_id,
     )?;
+    if let Some(fault) = &event.fault {
+        writeln!(out, "        this event can not be read: {fault}")?;
+    }
     if let Value::Object(fields) = change(event) {
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
             writeln!(out, "        {name} = {value}")?;

@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use palaver_domain::{
     AccountId, ChannelId,
     channels::{Connection, Network as NetworkName},
-    posts::{Content, FailureReason},
+    posts::{Content, FailureReason, PostState},
 };
 
 /// A post on its way out.
@@ -65,15 +65,17 @@ pub struct Networks {
 }
 
 impl Networks {
-    pub(super) fn behind(&self, connection: &Connection) -> Arc<dyn Network> {
+    /// What a post is published through: the channel's network, unless people do it by hand.
+    pub(super) fn for_post(&self, post: &PostState, connection: &Connection) -> Arc<dyn Network> {
         match connection {
+            _ if post.content.kind.via_publisher_app() => Arc::new(ByHand),
             Connection::Sandbox => self.sandbox.clone(),
             Connection::Placeholder { .. } => Arc::new(ByHand),
         }
     }
 }
 
-/// The network of placeholders: people publish by hand, so there is nothing to call and nothing to be given back.
+/// The network of placeholders and workarounds: people publish by hand, so there is nothing to call and nothing to be given back.
 struct ByHand;
 
 impl Network for ByHand {

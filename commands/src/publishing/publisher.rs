@@ -3,25 +3,26 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use futures::{FutureExt, StreamExt, future::BoxFuture, stream};
+use futures::{FutureExt, future::BoxFuture};
 use palaver_domain::{
     AccountId, PostId,
     channels::{Channel, ChannelState},
     posts::{Call, FailureReason, Post, PostCommand, PostState, Status},
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::{Instant, timeout, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
 use crate::{CommandContext, CommandError, Commander};
 
-/// Posts taken at once.
-const BATCH_POSTS_MAX: i64 = 64;
 /// For this long nobody else begins with a due post that was taken. It is the delay after a crash between the two; who
 /// takes longer finds that the post takes one beginning alone.
 const DUE_LEASE: Duration = Duration::from_secs(5);
-/// Network calls under way at once.
-const CALLS_MAX: usize = 16;
+/// Posts worked on at once. A slow network holds as many of these as it has posts, so there are more than one needs.
+const CALLS_MAX: usize = 128;
 /// Tries of one publication against a network that is away, before it counts as failed.
 const TRIES_MAX: u32 = 4;
 /// Before the second try; doubled for each one after.
@@ -106,41 +107,57 @@ impl Publisher {
 
     /// Works until told to stop, and then finishes what it has begun.
     pub async fn run(self, stop: CancellationToken) {
-        loop {
-            let worked = self.round().await.unwrap_or_else(|error| {
+        let publisher = Arc::new(self);
+        let mut under_way = JoinSet::new();
+        while !stop.is_cancelled() {
+            let free = CALLS_MAX.saturating_sub(under_way.len());
+            let tasks = publisher.take(free).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "the publisher could not look at its schedule");
-                0
+                Vec::new()
             });
-            let pause = if worked > 0 { Duration::ZERO } else { self.settings.poll };
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+            // A full hand may mean that there is more; else there is nothing to do before the next look.
+            let more = tasks.len() == free;
+            for task in tasks {
+                let publisher = publisher.clone();
+                under_way.spawn(async move { publisher.work_on(task).await });
             }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(ended) = under_way.join_next() => report_panic(ended),
+                () = tokio::time::sleep(publisher.settings.poll), if !more => {}
+            }
+            while let Some(ended) = under_way.try_join_next() {
+                report_panic(ended);
+            }
+        }
+        while let Some(ended) = under_way.join_next().await {
+            report_panic(ended);
         }
     }
 
-    async fn round(&self) -> Result<usize, sqlx::Error> {
+    /// At most `limit` posts to work on: those that are due before those that were left open.
+    async fn take(&self, limit: usize) -> Result<Vec<Task>, sqlx::Error> {
         let now = self.commander.clock().now();
-        let due = self.schedule.take_due(now, BATCH_POSTS_MAX, DUE_LEASE).await?;
-        let settle = self.settings.call_timeout + self.settings.settle;
-        let unresolved =
-            self.schedule.take_unresolved(now, settle, BATCH_POSTS_MAX, self.settings.asking_lease()).await?;
+        let due = self.schedule.take_due(now, limit as i64, DUE_LEASE).await?;
         let mut tasks: Vec<Task> = due.into_iter().map(Task::Publish).collect();
-        tasks.extend(unresolved.into_iter().map(Task::Resolve));
-        let worked = tasks.len();
-        stream::iter(tasks).for_each_concurrent(CALLS_MAX, |task| self.work_on(task).boxed()).await;
-        Ok(worked)
+        let (settle, left) = (self.settings.call_timeout + self.settings.settle, limit.saturating_sub(tasks.len()));
+        if left > 0 {
+            let lease = self.settings.asking_lease();
+            let open = self.schedule.take_unresolved(now, settle, left as i64, lease).await?;
+            tasks.extend(open.into_iter().map(Task::Resolve));
+        }
+        Ok(tasks)
     }
 
     async fn work_on(&self, task: Task) {
         let (post, result) = match task {
             Task::Publish(due) => {
                 let context = CommandContext::system(due.tenant, "publisher");
-                (due.post, self.begin(&context, &due).await)
+                (due.post, self.begin(context, &due).await)
             }
             Task::Resolve(open) => {
                 let context = CommandContext::system(open.tenant, "publisher");
-                (open.post, self.settle(&context, &open).await)
+                (open.post, self.settle(context, &open).await)
             }
         };
         if let Err(error) = result {
@@ -148,11 +165,13 @@ impl Publisher {
         }
     }
 
-    async fn begin(&self, context: &CommandContext, due: &DuePost) -> Result<(), CommandError> {
-        let (post, channel) = self.look_at(context, due.post).await?;
+    async fn begin(&self, mut context: CommandContext, due: &DuePost) -> Result<(), CommandError> {
+        let (post, channel) = self.look_at(&context, due.post).await?;
         if post.status != Status::Scheduled {
             return Ok(());
         }
+        // Everything that belongs to one publication is found by its key.
+        context.correlation_id = Some(post.next_publication_key());
         let now = self.commander.clock().now();
         let late = post.publish_time.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
         let hindrance = if late > self.settings.late_max {
@@ -164,10 +183,10 @@ impl Publisher {
         };
         if let Some(error) = hindrance {
             let command = PostCommand::RecordFailure { call: None, reason: FailureReason::Internal, error };
-            return self.record(context, due.post, command).await.map(drop);
+            return self.record(&context, due.post, command).await.map(drop);
         }
-        let begun = self.record(context, due.post, PostCommand::StartPublishing).await?;
-        self.call(context, begun, &channel, now).await
+        let begun = self.record(&context, due.post, PostCommand::StartPublishing).await?;
+        self.call(&context, begun, &channel, now).await
     }
 
     /// Calls the network for a publication whose intent, decided at `intended`, is in the log.
@@ -185,7 +204,7 @@ impl Publisher {
             return Ok(());
         }
         let Some((call, submission)) = submission(&post) else { return Ok(()) };
-        let network = self.networks.behind(&channel.connection);
+        let network = self.networks.for_post(&post, &channel.connection);
         let outcome = self.submit(&*network, &submission).await;
         metrics::counter!("palaver_publications_total", "outcome" => label(&outcome)).increment(1);
         let command = match outcome {
@@ -225,29 +244,30 @@ impl Publisher {
     }
 
     /// Finds out what became of a publication that nobody finished: asks, and acts on the answer alone.
-    async fn settle(&self, context: &CommandContext, unresolved: &UnresolvedPost) -> Result<(), CommandError> {
-        let (post, channel) = self.look_at(context, unresolved.post).await?;
+    async fn settle(&self, mut context: CommandContext, unresolved: &UnresolvedPost) -> Result<(), CommandError> {
+        let (post, channel) = self.look_at(&context, unresolved.post).await?;
         let Some((call, submission)) = submission(&post).filter(|(call, _)| call.key == unresolved.key) else {
             return Ok(());
         };
-        let network = self.networks.behind(&channel.connection);
+        context.correlation_id = Some(call.key.clone());
+        let network = self.networks.for_post(&post, &channel.connection);
         let answer = timeout(self.settings.call_timeout, network.lookup(&submission)).await;
         let key = call.key.clone();
         match answer.unwrap_or_else(|_| Err(NetworkError::Unanswered("no answer in time".to_owned()))) {
             Ok(Lookup::Accepted(Accepted { item_id, url })) => {
                 tracing::info!(key, "the network had taken a post that was left open");
                 let command = PostCommand::RecordPublished { key, network_item_id: item_id, network_url: url };
-                self.record(context, post.id, command).await.map(drop)
+                self.record(&context, post.id, command).await.map(drop)
             }
             Ok(Lookup::Absent) => {
                 tracing::info!(key, "the network has no post under this key; calling it again");
                 let now = self.commander.clock().now();
-                let resumed = self.record(context, post.id, PostCommand::ResumePublishing { after: call }).await?;
-                self.call(context, resumed, &channel, now).await
+                let resumed = self.record(&context, post.id, PostCommand::ResumePublishing { after: call }).await?;
+                self.call(&context, resumed, &channel, now).await
             }
             Ok(Lookup::CannotTell) => {
                 let error = "the network can not tell whether it has this post; a person must look".to_owned();
-                self.record(context, post.id, PostCommand::RecordUnknown { call, error }).await.map(drop)
+                self.record(&context, post.id, PostCommand::RecordUnknown { call, error }).await.map(drop)
             }
             // Asked again when the lease is over.
             Err(error) => {
@@ -321,5 +341,12 @@ const fn label(outcome: &Result<Accepted, NetworkError>) -> &'static str {
         Err(NetworkError::Refused { .. }) => "refused",
         Err(NetworkError::Unavailable(_)) => "unavailable",
         Err(NetworkError::Unanswered(_)) => "unknown",
+    }
+}
+
+/// A task that panics leaves its post as it is in the log, as a crash would.
+fn report_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "work on a post ended badly; it will be taken up again");
     }
 }

@@ -23,7 +23,8 @@ impl Commander {
     /// Ends an open publication on a person's word.
     ///
     /// # Errors
-    /// `NotFound` when there is no such post, `Conflict` when none of its publications is open.
+    /// `NotFound` when there is no such post, `Conflict` when no publication of it is open or the open one is still
+    /// under way.
     pub async fn resolve_publication(
         &self,
         id: PostId,
@@ -38,14 +39,19 @@ impl Commander {
             async move {
                 let post = work.get::<Post>(id).await?;
                 let open = post.aggregate.existing().map_err(refuse)?.publication.as_ref();
-                let call = open.ok_or_else(|| refuse(PostError::OtherPublication))?.call();
+                let open = open.ok_or_else(|| refuse(PostError::NotOpen))?;
+                // While the network is being called, or asked, its answer counts.
+                if !open.outcome_unknown {
+                    return Err(refuse(PostError::UnderWay));
+                }
+                let call = open.call();
                 let command = match resolution {
                     Resolution::Published { url } => {
                         PostCommand::RecordPublished { key: call.key, network_item_id: None, network_url: url }
                     }
                     Resolution::Failed => PostCommand::RecordFailure {
                         call: Some(call),
-                        reason: FailureReason::FalseNetworkError,
+                        reason: FailureReason::NetworkError,
                         error: "an operator did not find the post on the network".to_owned(),
                     },
                 };

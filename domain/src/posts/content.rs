@@ -61,7 +61,7 @@ impl ContentType {
         }
     }
 
-    /// Published by a person with the publisher app, not by Palaver.
+    /// Published by a person with the publisher app: no network is called.
     pub const fn via_publisher_app(self) -> bool {
         matches!(self, Self::StoryWorkaround | Self::PostWorkaround)
     }

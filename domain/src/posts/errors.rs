@@ -29,6 +29,10 @@ pub enum PostError {
     NothingToPublish,
     #[error("this outcome belongs to another publication")]
     OtherPublication,
+    #[error("no publication of the post is open")]
+    NotOpen,
+    #[error("the publication is still under way; wait until the post needs attention")]
+    UnderWay,
     #[error("the post is not due yet")]
     NotDue,
 }
@@ -52,6 +56,8 @@ impl From<PostError> for Failure {
             | PostError::GroupNotYours
             | PostError::NothingToPublish
             | PostError::OtherPublication
+            | PostError::NotOpen
+            | PostError::UnderWay
             | PostError::NotDue => Self::new(FailureKind::Conflict, "ConflictError", message),
         }
     }

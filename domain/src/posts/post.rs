@@ -225,8 +225,8 @@ impl Post {
         if post.publish_time.is_none_or(|due| due > at.now) {
             return Err(PostError::NotDue);
         }
-        let publication = post.publications + 1;
-        Ok(vec![PostEvent::PublishingStarted { publication, key: format!("{}-{publication}", post.id) }])
+        let (publication, key) = (post.publications + 1, post.next_publication_key());
+        Ok(vec![PostEvent::PublishingStarted { publication, key }])
     }
 
     fn record_published(
@@ -391,6 +391,11 @@ impl Aggregate for Post {
 }
 
 impl PostState {
+    /// What the network will be called with when the post is published next.
+    pub fn next_publication_key(&self) -> String {
+        format!("{}-{}", self.id, self.publications + 1)
+    }
+
     fn apply(&mut self, event: PostEvent) {
         match event {
             // The aggregate has taken it already.

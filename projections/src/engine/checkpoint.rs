@@ -36,6 +36,8 @@ pub(super) struct Checkpoint {
     pub tables: Vec<String>,
     /// How many streams are in quarantine.
     pub quarantined: i64,
+    /// Where the log ends: no checkpoint goes beyond it, whatever anybody has heard.
+    pub head: Position,
 }
 
 /// The checkpoint, locked until the transaction ends: nobody else moves the projection meanwhile.
@@ -48,7 +50,8 @@ pub(super) async fn lock(
         Checkpoint,
         r#"SELECT version, position, tables,
                   (SELECT count(*) FROM projection_quarantine q
-                   WHERE q.projection = c.projection AND q.generation = c.generation) AS "quarantined!"
+                   WHERE q.projection = c.projection AND q.generation = c.generation) AS "quarantined!",
+                  (SELECT h.position FROM log_head h) AS "head!"
            FROM projection_checkpoints c WHERE projection = $1 AND generation = $2 FOR UPDATE OF c"#,
         projection,
         generation.as_str()

@@ -80,6 +80,7 @@ impl Worker {
         tracing::error!(
             projection,
             error = error as &dyn std::error::Error,
+            cause = std::error::Error::source(error).map(ToString::to_string),
             retry_ms = self.backoff.as_millis(),
             "projection interrupted"
         );
@@ -151,7 +152,7 @@ impl Worker {
             if shutdown.is_cancelled() {
                 return Ok(Turn::Shutdown);
             }
-            if position < head {
+            if position < head.min(*known_head.borrow()) {
                 continue;
             }
             let woken = tokio::select! {
@@ -189,7 +190,7 @@ impl Worker {
         let projector = self.projector.as_ref();
         let mut tx = db.begin().await?;
         let checkpoint = checkpoint::lock_live(&mut tx, projector).await?;
-        let to = head.min(checkpoint.position + BATCH_EVENTS_MAX);
+        let to = head.min(checkpoint.head).min(checkpoint.position + BATCH_EVENTS_MAX);
         if to <= checkpoint.position {
             tx.rollback().await?;
             let (position, quarantined) = (checkpoint.position, checkpoint.quarantined);

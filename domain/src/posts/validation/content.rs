@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{
     DESCRIPTION_CHARS_MAX, FIRST_COMMENT_CHARS_MAX, FOREIGN_ID_CHARS_MAX, MARKS_PER_MEDIUM_MAX, MEDIA_INDEX_MAX,
-    MEDIA_PER_POST_MAX, NETWORK_SETTINGS_BYTES_MAX, POST_TEXT_CHARS_MAX, REFERENCES_PER_POST_MAX, TITLE_CHARS_MAX,
+    MEDIA_PER_POST_MAX, NETWORK_SETTINGS_BYTES_MAX, NETWORK_SETTINGS_DEPTH_MAX, POST_TEXT_CHARS_MAX,
+    REFERENCES_PER_POST_MAX, TITLE_CHARS_MAX,
     findings::Findings,
     posts::{Content, MediaTag, ProductTag},
 };
@@ -137,12 +138,21 @@ fn references(content: &Content, findings: &mut Findings) {
     }
 }
 
-/// Kept as it came, so it is only made sure that it can be kept: an object, of a bounded size, without NUL.
+/// Kept as it came, so it is only made sure that it can be kept: an object, of a bounded size and depth, without NUL.
 fn network_settings(findings: &mut Findings, field: &str, settings: &Value) {
     findings.check(settings.is_object(), field, "invalidSettings");
     let json = settings.to_string();
     findings.check(json.len() <= NETWORK_SETTINGS_BYTES_MAX, field, "tooLong");
+    findings.check(depth(settings) <= NETWORK_SETTINGS_DEPTH_MAX, field, "tooDeep");
     findings.check(!holds_nul(settings), field, "unsupportedCharacter");
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 fn holds_nul(value: &Value) -> bool {
