@@ -97,4 +97,22 @@ impl Commander {
         .await?;
         Ok(())
     }
+
+    /// Sets a user's password by its hash in PHC format. The password itself does not come here.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn set_password(&self, tenant: AccountId, user: UserId, phc_hash: &str) -> Result<(), CommandError> {
+        sqlx::query!(
+            "INSERT INTO passwords (tenant_id, user_id, hash, updated_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant_id, user_id) DO UPDATE SET hash = excluded.hash, updated_at = excluded.updated_at",
+            tenant.to_string(),
+            user.to_string(),
+            phc_hash,
+            self.clock().now(),
+        )
+        .execute(self.log().database().pool())
+        .await?;
+        Ok(())
+    }
 }

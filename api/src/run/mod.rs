@@ -3,6 +3,7 @@
 
 mod account;
 mod database;
+mod demo;
 mod explain;
 mod history;
 mod migrate;
@@ -65,6 +66,8 @@ pub enum RunError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Routes(#[from] RouteMismatch),
+    #[error(transparent)]
+    Demo(#[from] demo::DemoError),
     #[error("PostgreSQL has ended: {0}")]
     PostgresEnded(String),
     #[error(transparent)]

@@ -1,18 +1,23 @@
 //! `palaver up`, `serve` and `work`: the long-running commands, and how they come to their end.
 
-use std::{io::Write, time::Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use palaver_eventstore::{
     Database,
     managed::ManagedPostgres,
     vault::{MasterKey, Vault},
 };
+use palaver_projections::engine::Waited;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     RunError,
     database::{managed_options, named},
+    demo,
 };
 use crate::{
     app::App,
@@ -24,6 +29,9 @@ use crate::{
 
 /// The embedded default's master key, below the data directory.
 const MASTER_KEY_FILE: &str = "master.key";
+
+/// How long a demo's read models may take to catch up with its log before it counts as ready all the same.
+const READ_MODELS_WAIT: Duration = Duration::from_secs(120);
 
 /// What a service is made of once it runs.
 struct Started {
@@ -102,14 +110,21 @@ async fn run_all(
 ) -> Result<(), RunError> {
     let listener = server::bind(settings.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
+    let mut ready = serde_json::json!({ "ready": true, "url": url });
+    if args.demo {
+        // Before any worker runs: a publisher would take the demo's past for work that is overdue.
+        let recipe = demo::Recipe { seed: args.demo_seed, scale: args.demo_scale };
+        let stop = &started.shutdown.stop;
+        ready["demo"] =
+            serde_json::json!(demo::prepare(&started.app.commander, recipe, &settings.data, &url, stop).await?);
+    }
     let stop_workers = CancellationToken::new();
     let mut workers = start_workers(&started.app, settings, &stop_workers);
     if args.demo {
-        return Err(RunError::Misused("there is no demo in this build".to_owned()));
+        wait_for_read_models(&started.app).await?;
     }
     let readiness = started.app.readiness();
     let router = started.app.router(settings, readiness.clone(), started.metrics.clone())?;
-    let ready = serde_json::json!({ "ready": true, "url": url });
     writeln!(out, "{ready}")?;
     out.flush()?;
     tracing::info!(url, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
@@ -121,6 +136,18 @@ async fn run_all(
     let served = server::serve(listener, router, &started.shutdown, settings.shutdown_grace).await;
     draining.abort();
     finish(served, started, stop_workers, &mut workers).await;
+    Ok(())
+}
+
+/// Who starts a demo wants to see it, and its tokens are worth nothing before its users are read.
+async fn wait_for_read_models(app: &App) -> Result<(), RunError> {
+    let projections = app.engine.projections();
+    let statuses = projections.status().await?;
+    let names: Vec<&str> = statuses.iter().map(|status| status.name.as_str()).collect();
+    let head = app.log.head().await?;
+    if let Waited::Behind { at } = projections.wait_for(&names, head, READ_MODELS_WAIT).await {
+        tracing::warn!(at, head, "the read models are still behind the log; what is shown will be incomplete at first");
+    }
     Ok(())
 }
 

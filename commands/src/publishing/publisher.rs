@@ -151,10 +151,7 @@ impl Publisher {
 
     async fn work_on(&self, task: Task) {
         let (post, result) = match task {
-            Task::Publish(due) => {
-                let context = CommandContext::system(due.tenant, "publisher");
-                (due.post, self.begin(context, &due).await)
-            }
+            Task::Publish(due) => (due.post, self.publish(&due).await),
             Task::Resolve(open) => {
                 let context = CommandContext::system(open.tenant, "publisher");
                 (open.post, self.settle(context, &open).await)
@@ -165,7 +162,13 @@ impl Publisher {
         }
     }
 
-    async fn begin(&self, mut context: CommandContext, due: &DuePost) -> Result<(), CommandError> {
+    /// Publishes one post whose time has come, from the intent to the outcome; what is not `scheduled` (any more) is
+    /// left as it is. That the network refuses, or does not answer, is an outcome and no error.
+    ///
+    /// # Errors
+    /// When the post can not be read, or an event not be written.
+    pub async fn publish(&self, due: &DuePost) -> Result<(), CommandError> {
+        let mut context = CommandContext::system(due.tenant, "publisher");
         let (post, channel) = self.look_at(&context, due.post).await?;
         if post.status != Status::Scheduled {
             return Ok(());

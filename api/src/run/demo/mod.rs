@@ -1,0 +1,205 @@
+//! `palaver up --demo`: something to look at. An empty log is filled with an account, its people and channels, and
+//! some months of posts, as if all of it had happened: through the same commands, at its times, by its people.
+//!
+//! - The same seed and scale on the same day (UTC) make the same history. Credentials are not part of it: they are
+//!   drawn anew for each filling and told in `<data>/demo.json`.
+//! - Only an empty log is filled. While that is going on, `<data>/demo.unfinished` names the account; `demo.json` takes
+//!   its place when all is done. So a filling that was cut short is told from a log that is somebody's own, and
+//!   refused: nobody should mistake a half for the whole. It is not resumed; deleting the data directory is quicker.
+//! - It has to be alone: a worker of another process would publish what is not supposed to be past yet.
+
+mod cast;
+mod content;
+mod credentials;
+mod file;
+mod opening;
+mod plan;
+mod script;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod texts;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+
+use chrono::{DateTime, NaiveTime, Utc};
+use palaver_commands::{CommandError, Commander};
+use palaver_domain::AccountId;
+use palaver_eventstore::{Database, EventFilter, EventLog, LogError, QUEUE_APPENDS_MAX, clock::ManualClock};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use self::{
+    cast::{MEMBERS, OUTLETS},
+    credentials::{Credentials, CredentialsError},
+    file::DemoFiles,
+    opening::Opened,
+    plan::Plan,
+    stage::Stage,
+};
+
+/// Connections for filling, beside the appender's.
+const CONNECTIONS: u32 = 8;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error("the demo's plan does not work: {step}")]
+    Step { step: String, source: CommandError },
+    #[error("the demo's plan does not work: {0}")]
+    Plan(&'static str),
+    #[error("stopped while filling the demo; delete the data directory (or use another database) to start over")]
+    Stopped,
+    #[error(
+        "a demo was being filled here and did not come to its end, as {} tells; delete the data directory (or use \
+         another database) to start over",
+        mark.display()
+    )]
+    Unfinished { mark: PathBuf },
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("the database can not be used")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error("can not {action} {}", path.display())]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("{} is not the JSON of a demo", path.display())]
+    Malformed { path: PathBuf, source: serde_json::Error },
+}
+
+/// What the demo is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Recipe {
+    pub seed: u64,
+    pub scale: u32,
+}
+
+/// Fills an empty log, or finds the demo that is there already. Returns where its file is, whose `url` is then this
+/// one; `None` when the log is not a demo's, or the file is gone.
+///
+/// # Errors
+/// When a demo was begun here and not finished, when this one can not be, or when `stop` ends it.
+pub(super) async fn prepare(
+    commander: &Commander,
+    recipe: Recipe,
+    data: &Path,
+    url: &str,
+    stop: &CancellationToken,
+) -> Result<Option<PathBuf>, DemoError> {
+    let files = DemoFiles::below(data)?;
+    let Some(owner) = first_account(commander.log()).await? else {
+        let began = Instant::now();
+        let today = commander.clock().now().date_naive().and_time(NaiveTime::MIN).and_utc();
+        files.begin(opening::account_id(recipe.seed))?;
+        let filled = fill(commander, recipe, today, stop).await?;
+        files.finish(&filled.describe(url))?;
+        tracing::info!(
+            posts = filled.posts,
+            events = commander.log().head().await?,
+            elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            file = %files.path().display(),
+            "the demo is filled; its file holds credentials, and only its owner may read it"
+        );
+        return Ok(Some(files.path().to_owned()));
+    };
+    if files.refresh(owner, url)? {
+        return Ok(Some(files.path().to_owned()));
+    }
+    if files.is_unfinished(owner)? {
+        return Err(DemoError::Unfinished { mark: files.mark().to_owned() });
+    }
+    tracing::warn!(
+        file = %files.path().display(),
+        "the log is not empty, so it is left as it is; no demo's file belongs to it, so there are no credentials to tell"
+    );
+    Ok(None)
+}
+
+/// Whose event is the first of the log, if there is one.
+async fn first_account(log: &EventLog) -> Result<Option<AccountId>, LogError> {
+    let first = log.read_range(0, 1, &EventFilter::default()).await?;
+    Ok(first.first().map(|event| event.tenant_id))
+}
+
+/// A demo that is there.
+struct Filled {
+    opened: Opened,
+    credentials: Vec<Credentials>,
+    posts: usize,
+}
+
+/// Fills the log. `today` is the beginning of the day that all times are counted from.
+async fn fill(
+    commander: &Commander,
+    recipe: Recipe,
+    today: DateTime<Utc>,
+    stop: &CancellationToken,
+) -> Result<Filled, DemoError> {
+    let plan = Plan::new(recipe.seed, recipe.scale, today);
+    tracing::info!(seed = recipe.seed, scale = recipe.scale, posts = plan.posts(), "filling the demo");
+    let database = commander.log().database();
+    // Nothing of a filling that is cut short is worth keeping, so nothing waits for the disk. The credentials below
+    // are written in the ordinary way, and what is written in that way takes everything before it along.
+    let hasty = [("synchronous_commit", "off")];
+    let options = database.pool().connect_options().as_ref().clone().options(hasty);
+    let hasty = Database::connect(options, CONNECTIONS).await?;
+    let filled = futures::future::try_join(perform(&hasty, recipe.seed, &plan, stop), async {
+        Ok(Credentials::draw(commander.ids(), MEMBERS.len()).await?)
+    })
+    .await;
+    hasty.close().await;
+    let (opened, credentials) = filled?;
+    for (&user, credentials) in opened.users.iter().zip(&credentials) {
+        commander.set_password(opened.account, user, &credentials.password_hash).await?;
+        commander.grant_token(opened.account, user, credentials.token_hash().as_bytes(), None).await?;
+    }
+    Ok(Filled { opened, credentials, posts: plan.posts() })
+}
+
+/// Everything that is in the log.
+async fn perform(database: &Database, seed: u64, plan: &Plan, stop: &CancellationToken) -> Result<Opened, DemoError> {
+    let recorded = ManualClock::at(plan.opened);
+    let (log, tasks) = EventLog::open(database.clone(), Arc::new(recorded.clone()), QUEUE_APPENDS_MAX).await?;
+    let performed = async {
+        let opened = opening::open(&log, &recorded, seed, plan.opened).await?;
+        let stage = Stage { seed, plan, log: log.clone(), recorded, opened: &opened };
+        stage.perform(stop).await?;
+        Ok(opened)
+    }
+    .await;
+    tasks.drain().await;
+    performed
+}
+
+impl Filled {
+    /// What `demo.json` says.
+    fn describe(&self, url: &str) -> Value {
+        let opened = &self.opened;
+        let users = MEMBERS.iter().zip(&opened.users).zip(&self.credentials).map(|((member, id), credentials)| {
+            json!({
+                "_id": id,
+                "userName": member.user_name,
+                "password": credentials.password,
+                "role": member.role,
+                "accesstoken": credentials.token,
+            })
+        });
+        let channels = OUTLETS
+            .iter()
+            .zip(&opened.channels)
+            .map(|(outlet, id)| json!({ "_id": id, "name": outlet.name, "socialNetwork": outlet.network }));
+        json!({
+            "url": url,
+            "accountId": opened.account,
+            "users": users.collect::<Vec<_>>(),
+            "channels": channels.collect::<Vec<_>>(),
+        })
+    }
+}

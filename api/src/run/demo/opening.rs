@@ -1,0 +1,109 @@
+//! The opening of the demo's account: its registration, its people, its channels, each at its time.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
+use palaver_commands::{
+    CommandContext, CommandError, Commander,
+    channels::NewChannel,
+    identity::NewUser,
+    publishing::{Behaviour, SandboxNetwork},
+};
+use palaver_domain::{
+    AccountId, Actor, ChannelId, UserId,
+    identity::{Account, AccountCommand},
+};
+use palaver_eventstore::{
+    EventLog,
+    clock::ManualClock,
+    ids::{Ids, SeededIds},
+};
+
+use super::{
+    DemoError,
+    cast::{ACCOUNT, FORGETFUL, MEMBERS, OUTLETS},
+    plan::mixed,
+};
+
+/// The purpose of chance here.
+const OPENING: u64 = 7;
+
+/// Who and what there is, in the order of the cast.
+pub(super) struct Opened {
+    pub account: AccountId,
+    pub users: Vec<UserId>,
+    pub channels: Vec<ChannelId>,
+}
+
+impl Opened {
+    /// A member's user; one that is not there can do nothing.
+    pub fn user(&self, member: usize) -> UserId {
+        self.users.get(member).copied().unwrap_or_default()
+    }
+
+    pub fn channel(&self, outlet: usize) -> ChannelId {
+        self.channels.get(outlet).copied().unwrap_or_default()
+    }
+}
+
+fn ids(seed: u64) -> SeededIds {
+    SeededIds::new(mixed(seed, OPENING, 0))
+}
+
+/// The id of the account that this seed makes.
+pub(super) fn account_id(seed: u64) -> AccountId {
+    AccountId::from_bytes(ids(seed).object_id())
+}
+
+/// Opens the account at `time`; it takes its people less than two days.
+///
+/// # Errors
+/// When something can not be written.
+pub(super) async fn open(
+    log: &EventLog,
+    recorded: &ManualClock,
+    seed: u64,
+    time: DateTime<Utc>,
+) -> Result<Opened, DemoError> {
+    let ids = Arc::new(ids(seed));
+    let account = AccountId::from_bytes(ids.object_id());
+    let commander = Commander::new(log.clone(), Arc::new(recorded.clone()), ids);
+    let demo = CommandContext::system(account, "demo");
+    recorded.set(time);
+    let name = ACCOUNT.to_owned();
+    let registered = commander.run(&demo, move |work| {
+        let command = AccountCommand::Register { id: account, name: name.clone() };
+        async move { work.handle::<Account>(account, command).await.map(drop) }.boxed()
+    });
+    registered.await?;
+
+    let mut users: Vec<UserId> = Vec::new();
+    for (number, member) in (1..).zip(&MEMBERS) {
+        recorded.set(time + TimeDelta::minutes(17) * number);
+        // The first one is made with the account and makes the others.
+        let actor = users.first().map_or_else(|| demo.actor.clone(), |&admin| Actor::User(admin));
+        let new = NewUser { user_name: member.user_name.to_owned(), role: member.role, team_ids: Vec::new() };
+        users.push(commander.create_user(&CommandContext { actor, ..demo.clone() }, new).await?.value);
+    }
+
+    let mut channels = Vec::new();
+    let admin = Actor::User(users.first().copied().unwrap_or_default());
+    for (number, outlet) in (1..).zip(&OUTLETS) {
+        recorded.set(time + TimeDelta::days(1) + TimeDelta::minutes(9) * number);
+        let new = NewChannel {
+            network: outlet.network,
+            connection: outlet.connection(),
+            name: outlet.name.to_owned(),
+            unique_name: Some(outlet.unique_name.to_owned()),
+            image_url: None,
+            team_ids: Vec::new(),
+        };
+        let context = CommandContext { actor: admin.clone(), ..demo.clone() };
+        channels.push(commander.connect_channel(&context, new).await?.value.channel.id);
+    }
+    let opened = Opened { account, users, channels };
+    let sandbox = SandboxNetwork::new(log.database().clone(), Arc::new(recorded.clone()));
+    sandbox.behave(account, opened.channel(FORGETFUL), Behaviour::Forgetful, 0).await.map_err(CommandError::from)?;
+    Ok(opened)
+}
