@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Datelike, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
+use palaver_domain::channels::Network;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
-    cast::{COMPOSERS, FORGETFUL, MEMBERS, OUTLETS},
+    cast::{COMPOSERS, FORGETFUL, MEMBERS, Member, OUTLETS, Outlet},
     script,
 };
 
@@ -236,14 +237,14 @@ fn sketches(seed: u64, scale: u32, today: DateTime<Utc>) -> Vec<Sketch> {
 
 fn sketch(rng: &mut StdRng, course: Course, author: Option<usize>, today: DateTime<Utc>) -> Sketch {
     let author = author.unwrap_or_else(|| author_for(rng, course));
-    let outlets = if course == Course::Lost { vec![FORGETFUL] } else { outlets(rng) };
+    let outlets = if course == Course::Lost { vec![FORGETFUL] } else { outlets(rng, course) };
     let zone: Tz = MEMBERS.get(author).and_then(|member| member.zone.parse().ok()).unwrap_or(Tz::UTC);
     let publish_time = publish_time(rng, course, zone, today);
     let stagger = TimeDelta::minutes(*[0, 0, 0, 15, 30].choose(rng).unwrap_or(&0));
     let start = match publish_time {
         _ if course == Course::Composing => today - TimeDelta::minutes(rng.gen_range(60..180)),
         Some(time) if time < today => {
-            let manager = MEMBERS.get(author).is_some_and(super::cast::Member::is_manager);
+            let manager = MEMBERS.get(author).is_some_and(Member::is_manager);
             let lead_hours_min = if manager { LEAD_HOURS_MIN } else { APPROVED_LEAD_HOURS_MIN };
             let wished = time - TimeDelta::hours(rng.gen_range(lead_hours_min..=LEAD_HOURS_MAX));
             let start = working_time(rng, wished);
@@ -266,7 +267,7 @@ fn sketch(rng: &mut StdRng, course: Course, author: Option<usize>, today: DateTi
 }
 
 fn author_for(rng: &mut StdRng, course: Course) -> usize {
-    let can = |member: &super::cast::Member| match course {
+    let can = |member: &Member| match course {
         Course::PublishedAtOnce | Course::Withdrawn => member.is_manager(),
         Course::AwaitingApproval | Course::SentBack => member.writes() && !member.is_manager(),
         _ => member.writes(),
@@ -275,8 +276,12 @@ fn author_for(rng: &mut StdRng, course: Course) -> usize {
     authors.choose(rng).copied().unwrap_or_default()
 }
 
-fn outlets(rng: &mut StdRng) -> Vec<usize> {
-    let usual: Vec<usize> = (0..OUTLETS.len()).filter(|&at| at != FORGETFUL).collect();
+fn outlets(rng: &mut StdRng, course: Course) -> Vec<usize> {
+    // People who publish by hand refuse nothing.
+    let by_hand = !matches!(course, Course::Refused | Course::RefusedAndRepeated);
+    let usable = |outlet: &Outlet| by_hand || outlet.network != Network::Placeholders;
+    let usual: Vec<usize> =
+        (0..OUTLETS.len()).filter(|&at| at != FORGETFUL && OUTLETS.get(at).is_some_and(usable)).collect();
     let number = weighted(rng, &OUTLETS_PER_GROUP).unwrap_or(1);
     let mut outlets: Vec<usize> = usual.choose_multiple(rng, number).copied().collect();
     outlets.sort_unstable();

@@ -179,7 +179,8 @@ impl Script<'_> {
     fn come_due(&mut self, post: usize, course: Course) {
         let Some(due) = self.made.publish_time_of(post) else { return };
         match course {
-            Course::Refused | Course::RefusedAndRepeated => {
+            // One network's reasons need not be another's.
+            Course::Refused | Course::RefusedAndRepeated if post == 0 || self.rng.gen_bool(0.4) => {
                 self.publish(post, due, Fate::Refused);
                 if course == Course::RefusedAndRepeated {
                     self.repeat(post, due);
