@@ -240,3 +240,52 @@ async fn one_culprit_among_many_streams_is_found() {
     shutdown.cancel();
     run.await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_no_event_stops_its_own_stream_alone() {
+    let test = test_database().await;
+    let process = Process::start(&test.database, vec![Arc::new(Ledger::new())]).await;
+    process.engine.install().await.unwrap();
+    let tenant = AccountId::from_bytes(object_id());
+    let (broken, deep, healthy) = (thing(1), thing(2), thing(3));
+    let mut without_actor = anything(json!({ "n": 10 }));
+    without_actor.metadata = "{}".to_owned();
+    let mut too_deep = anything(json!({}));
+    too_deep.payload = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    process.append(tenant, &broken, 0, vec![anything(json!({ "n": 10 })), without_actor, anything(json!({}))]).await;
+    process.append(tenant, &deep, 0, vec![too_deep]).await;
+    process.append(tenant, &healthy, 0, vec![anything(json!({ "n": 10 }))]).await;
+    let shutdown = CancellationToken::new();
+    let (engine, stop) = (process.engine.clone(), shutdown.clone());
+    let run = tokio::spawn(async move { engine.run(stop).await });
+    process.caught_up(LEDGER).await;
+
+    let id = |stream: &StreamId| stream.aggregate_id.clone();
+    assert_eq!(sums(&process).await, [(id(&broken), 10), (id(&healthy), 10)]);
+    let listed = process.engine.quarantined(Some("ledger")).await.unwrap();
+    let found: Vec<_> = listed.iter().map(|row| (row.aggregate_id.clone(), row.sequence)).collect();
+    assert_eq!(found, [(id(&broken), 2), (id(&deep), 1)]);
+    assert!(listed[0].error.starts_with("metadata: "), "{}", listed[0].error);
+    assert_eq!(process.engine.skip("ledger", &broken).await.unwrap(), Resumed::Following { events: 1 });
+    shutdown.cancel();
+    run.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_checkpoint_passes_the_end_of_the_log() {
+    let test = test_database().await;
+    let process = Process::start(&test.database, vec![Arc::new(Ledger::new())]).await;
+    let shutdown = CancellationToken::new();
+    let (engine, stop) = (process.engine.clone(), shutdown.clone());
+    let run = tokio::spawn(async move { engine.run(stop).await });
+    let tenant = AccountId::from_bytes(object_id());
+    for sequence in 0..3 {
+        sqlx::query("SELECT pg_notify('palaver_log', '100000')").execute(test.database.pool()).await.unwrap();
+        process.append(tenant, &thing(1), sequence, vec![anything(json!({}))]).await;
+        process.caught_up(LEDGER).await;
+    }
+    assert_eq!(sums(&process).await, [(thing(1).aggregate_id, 3)]);
+    assert_eq!(process.engine.projections().status().await.unwrap()[0].position, 3);
+    shutdown.cancel();
+    run.await.unwrap();
+}

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use palaver_eventstore::{RecordedEvent, StreamId};
 use sqlx::{Connection, PgConnection};
 
-use super::{Generation, Poison, Projector, error::is_data_error, quarantine};
+use super::{Generation, Poison, ProjectionError, Projector, error::is_data_error, quarantine};
 
 /// How to apply a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +30,13 @@ pub(super) async fn batch(
     now: DateTime<Utc>,
 ) -> Result<Vec<Poison>, sqlx::Error> {
     let events = quarantine::leave_out(tx, projector.name(), generation, events).await?;
-    if events.is_empty() {
-        return Ok(Vec::new());
+    let (events, mut poison) = unreadable(events);
+    if !events.is_empty() {
+        poison.extend(match care {
+            Care::AllAtOnce => projector.apply(tx, &events).await?,
+            Care::Bisect => bisect(tx, projector, events).await?,
+        });
     }
-    let poison = match care {
-        Care::AllAtOnce => projector.apply(tx, &events).await?,
-        Care::Bisect => bisect(tx, projector, events).await?,
-    };
     for poison in &poison {
         tracing::error!(
             projection = projector.name(), stream = %poison.stream, position = poison.position,
@@ -45,6 +45,21 @@ pub(super) async fn batch(
     }
     quarantine::put(tx, projector.name(), generation, &poison, now).await?;
     Ok(poison)
+}
+
+/// What no projector could read stops its stream before any is asked.
+fn unreadable(mut events: Vec<RecordedEvent>) -> (Vec<RecordedEvent>, Vec<Poison>) {
+    let mut found: Vec<Poison> = Vec::new();
+    events.retain(|event| {
+        if found.iter().any(|poison| poison.stream == event.stream) {
+            return false;
+        }
+        if let Some(fault) = &event.fault {
+            found.push(Poison::new(event, &ProjectionError::unexpected(fault.clone())));
+        }
+        event.fault.is_none()
+    });
+    (events, found)
 }
 
 async fn bisect(

@@ -4,7 +4,9 @@ mod append;
 mod connection_loss;
 mod reads;
 mod receipts;
+mod schema;
 mod snapshots;
+mod stale;
 mod stock;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -138,12 +138,21 @@ async fn an_error_of_the_database_is_an_error_and_not_the_end() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_told_with_its_position() {
+async fn what_is_no_event_is_given_as_such_and_hides_nothing_else() {
     let database = fresh_database().await;
     let (log, _tasks) = open(&database).await;
     let mut broken = append("a", 0, &nothing());
     broken.streams[0].events[0].metadata = "[]".to_owned();
     log.append(broken).await.unwrap();
-    let error = log.read_range(0, 1, &EventFilter::default()).await.unwrap_err();
-    assert!(matches!(error, LogError::Corrupt { position: 1, .. }), "{error}");
+    let mut deep = append("b", 0, &nothing());
+    deep.streams[0].events[0].payload = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    log.append(deep).await.unwrap();
+    log.append(append("c", 0, &nothing())).await.unwrap();
+    let events = log.read_range(0, 3, &EventFilter::default()).await.unwrap();
+    let faults: Vec<_> = events.iter().map(|event| event.fault.as_deref()).collect();
+    assert!(faults[0].is_some_and(|fault| fault.starts_with("metadata: ")), "{faults:?}");
+    assert!(faults[1].is_some_and(|fault| fault.starts_with("payload: ")), "{faults:?}");
+    assert_eq!(faults[2], None);
+    let refused = palaver_eventstore::decode::<palaver_domain::posts::PostEvent>(&events[1]).unwrap_err();
+    assert_eq!(Some(refused.reason.as_str()), faults[1]);
 }

@@ -213,6 +213,16 @@ mod tests {
         assert!(found(json!({})).is_empty());
     }
 
+    fn nested(depth: usize) -> Value {
+        (0..depth).fold(json!(1), |inner, _| json!({ "a": inner }))
+    }
+
+    #[test]
+    fn settings_may_be_as_deep_as_the_limit_says() {
+        assert_eq!(found(json!({"pinterest": nested(NETWORK_SETTINGS_DEPTH_MAX)})), Vec::<String>::new());
+        assert_eq!(found(json!({"pinterest": nested(NETWORK_SETTINGS_DEPTH_MAX + 1)})), ["content.pinterest: tooDeep"]);
+    }
+
     #[test]
     fn everything_out_of_bounds_is_told_at_once() {
         let wrong = json!({
@@ -226,7 +236,7 @@ mod tests {
             "videos": vec![json!({"id": MEDIUM}); 11],
             "inlineLinks": [{"offset": 0, "length": 1, "anchor": "a", "href": "mailto:ann@example.com"}],
             "location": {"id": "1", "name": "n", "link": "example.com"},
-            "facebook": "all", "linkedin": {"a": ["\0"]}, "tiktok": {"a": "a".repeat(65_536)},
+            "facebook": "all", "pinterest": nested(17), "linkedin": {"a": ["\0"]}, "tiktok": {"a": "a".repeat(65_536)},
         });
         assert_eq!(
             found(wrong),
@@ -244,6 +254,7 @@ mod tests {
                 "content.location.link: invalidUrl",
                 "content.mentions.0: outOfRange",
                 "content.mentions.1: outOfRange",
+                "content.pinterest: tooDeep",
                 "content.text: unsupportedCharacter",
                 "content.tiktok: tooLong",
                 "content.title: tooLong",
