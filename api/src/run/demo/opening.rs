@@ -23,11 +23,8 @@ use palaver_eventstore::{
 use super::{
     DemoError,
     cast::{ACCOUNT, FORGETFUL, MEMBERS, OUTLETS},
-    plan::mixed,
+    plan::{Purpose, mixed},
 };
-
-/// The purpose of chance here.
-const OPENING: u64 = 7;
 
 /// Who and what there is, in the order of the cast.
 pub(super) struct Opened {
@@ -48,7 +45,7 @@ impl Opened {
 }
 
 fn ids(seed: u64) -> SeededIds {
-    SeededIds::new(mixed(seed, OPENING, 0))
+    SeededIds::new(mixed(seed, Purpose::Opening as u64, 0))
 }
 
 /// The id of the account that this seed makes.

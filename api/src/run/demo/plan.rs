@@ -150,14 +150,28 @@ const COURSES: [(Course, u32); 11] = [
     (Course::Dropped, 10),
 ];
 
-/// Chance for one purpose, independent of all others: no draw here moves another there.
-pub(super) fn chance(seed: u64, purpose: u64, number: u64) -> StdRng {
-    StdRng::seed_from_u64(mixed(seed, purpose, number))
+/// What chance is needed for. Each has its own, so no draw here moves another there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    Courses,
+    Sketch,
+    Script,
+    Opening,
+    Ids,
+    Doing,
+    Message,
+    Tag,
+    Category,
 }
 
-/// A seed of its own for each purpose and number (the finalizer of SplitMix64, once for each part).
-pub(super) fn mixed(seed: u64, purpose: u64, number: u64) -> u64 {
-    [seed, purpose, number].into_iter().fold(0, |state: u64, part| {
+/// Chance for one of those that have a purpose in common.
+pub(super) fn chance(seed: u64, purpose: Purpose, number: u64) -> StdRng {
+    StdRng::seed_from_u64(mixed(seed, purpose as u64, number))
+}
+
+/// A seed of its own for each of three numbers in this order (the finalizer of SplitMix64, once for each part).
+pub(super) fn mixed(first: u64, second: u64, third: u64) -> u64 {
+    [first, second, third].into_iter().fold(0, |state: u64, part| {
         let mut mix = (state ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix = (mix ^ (mix >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mix = (mix ^ (mix >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -169,9 +183,6 @@ pub(super) fn mixed(seed: u64, purpose: u64, number: u64) -> u64 {
 fn weighted<T: Copy>(rng: &mut StdRng, choices: &[(T, u32)]) -> Option<T> {
     choices.choose_weighted(rng, |choice| choice.1).ok().map(|choice| choice.0)
 }
-
-/// The purpose of chance in making groups.
-const SKETCHING: u64 = 1;
 
 /// A group before its author has found the time for it.
 struct Sketch {
@@ -215,7 +226,7 @@ fn sketches(seed: u64, scale: u32, today: DateTime<Utc>) -> Vec<Sketch> {
     let mut posts = 0;
     let posts_wanted = POSTS_AT_SCALE_1 * usize::try_from(scale).unwrap_or(usize::MAX);
     let mut add = |course, author: Option<usize>| {
-        let mut rng = chance(seed, SKETCHING, sketches.len() as u64);
+        let mut rng = chance(seed, Purpose::Sketch, sketches.len() as u64);
         let sketch = sketch(&mut rng, course, author, today);
         posts += sketch.group.outlets.len();
         sketches.push(sketch);
@@ -230,7 +241,7 @@ fn sketches(seed: u64, scale: u32, today: DateTime<Utc>) -> Vec<Sketch> {
     for composer in COMPOSERS {
         add(Course::Composing, Some(composer));
     }
-    let mut courses = chance(seed, SKETCHING, u64::MAX);
+    let mut courses = chance(seed, Purpose::Courses, 0);
     while add(weighted(&mut courses, &COURSES).unwrap_or(Course::Published), None) {}
     sketches
 }

@@ -7,11 +7,9 @@ use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
     cast::{MEMBERS, Member},
-    plan::{Action, Course, Fate, Group, Step, chance},
+    plan::{Action, Course, Fate, Group, Purpose, Step, chance},
 };
 
-/// The purpose of chance in scripts.
-const SCRIPTING: u64 = 2;
 /// The longest pause within a session at scale 1. Authors of larger demos have more to do.
 const SESSION_PAUSE_SECONDS_MAX: i64 = 600;
 const SESSION_PAUSE_SECONDS_MIN: i64 = 4;
@@ -38,7 +36,7 @@ pub(super) fn write(
     begin: DateTime<Utc>,
     steps: &mut Vec<Step>,
 ) -> DateTime<Utc> {
-    let rng = chance(seed, SCRIPTING, number as u64);
+    let rng = chance(seed, Purpose::Script, number as u64);
     let first = steps.len();
     let mut script = Script { rng, group: number, made: group, steps, first, now: begin, today };
     let pause_max = (SESSION_PAUSE_SECONDS_MAX / i64::from(scale)).max(SESSION_PAUSE_SECONDS_MIN);

@@ -32,9 +32,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     DemoError,
     cast::{MEMBERS, Member, OUTLETS},
-    content,
+    content::{self, Message},
     opening::Opened,
-    plan::{Action, Fate, Group, Plan, Step, chance, mixed},
+    plan::{Action, Fate, Group, Plan, Purpose, Step, chance, mixed},
+    texts::Language,
 };
 
 /// Chains of steps carried out at once.
@@ -51,10 +52,6 @@ const PUBLISHER: PublisherSettings = PublisherSettings {
     late_max: Duration::from_secs(3_600),
 };
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The purposes of chance here.
-const IDS: u64 = 5;
-const DOING: u64 = 6;
 
 pub(super) struct Stage<'a> {
     pub seed: u64,
@@ -163,18 +160,24 @@ struct Doing<'a> {
 impl<'a> Doing<'a> {
     fn new(stage: &'a Stage<'a>, step: &'a Step, group: &'a Group) -> Self {
         let clock = ManualClock::at(step.at);
-        let number = mixed(stage.seed, step.group as u64, step.number);
-        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(mixed(stage.seed, IDS, number)));
+        let own = mixed(Purpose::Ids as u64, step.group as u64, step.number);
+        let ids: Arc<dyn Ids> = Arc::new(SeededIds::new(mixed(stage.seed, Purpose::Ids as u64, own)));
         let commander = Commander::new(stage.log.clone(), Arc::new(clock.clone()), ids);
         Self { stage, step, group, commander, clock }
     }
 
     fn rng(&self) -> StdRng {
-        chance(self.stage.seed, DOING, mixed(self.stage.seed, self.step.group as u64, self.step.number))
+        let own = mixed(Purpose::Doing as u64, self.step.group as u64, self.step.number);
+        chance(self.stage.seed, Purpose::Doing, own)
     }
 
     fn member(&self, at: usize) -> &'static Member {
         MEMBERS.get(at).unwrap_or(&MEMBERS[0])
+    }
+
+    /// A group speaks its author's language.
+    fn language(&self) -> Language {
+        self.member(self.group.author).language
     }
 
     fn planner(&self) -> Planner {
@@ -224,14 +227,13 @@ impl<'a> Doing<'a> {
             Action::Schedule { post } => self.go(made, post, PostCommand::Schedule).await,
             Action::Unschedule { post } => self.go(made, post, PostCommand::Unschedule).await,
             Action::Reject { post } => {
-                let language = self.member(self.group.author).language;
-                let message = Some(content::rejection(&mut self.rng(), language));
+                let message = Some(content::rejection(&mut self.rng(), self.language()));
                 let item_id = FeedItemId::from_bytes(self.commander.ids().object_id());
                 self.go(made, post, PostCommand::Reject { message, item_id }).await
             }
             Action::Comment { post } => {
                 let mut rng = self.rng();
-                let message = content::comment(&mut rng, self.member(self.group.author).language);
+                let message = content::comment(&mut rng, self.language());
                 let mentions = rng.gen_bool(0.4).then(|| self.stage.opened.user(self.group.author));
                 let mentions = mentions.into_iter().collect();
                 let id = self.post(made, post)?;
@@ -257,7 +259,7 @@ impl<'a> Doing<'a> {
 
     async fn revise(&self, made: &Made, post: usize) -> Result<(), CommandError> {
         let before = self.commander.post(&self.context(), &self.planner(), self.post(made, post)?).await?.post;
-        let revised = content::revise(&mut self.rng(), &before.content, self.member(self.group.author).language);
+        let revised = Message::draw(&mut self.rng(), self.language()).replace(&before.content);
         self.edit(made, post, PostEdit { content: Some(revised), ..PostEdit::default() }).await
     }
 
@@ -265,7 +267,8 @@ impl<'a> Doing<'a> {
     fn first_words(&self, post: usize) -> PostEdit {
         let mut rng = self.rng();
         let outlet = self.group.outlets.get(post).and_then(|&outlet| OUTLETS.get(outlet)).unwrap_or(&OUTLETS[0]);
-        let content = content::compose(&mut rng, outlet.network, self.member(self.group.author).language);
+        let mut message = chance(self.stage.seed, Purpose::Message, self.step.group as u64);
+        let content = Message::draw(&mut message, self.language()).compose(&mut rng, outlet.network);
         let writers: Vec<usize> = (0..MEMBERS.len()).filter(|&at| self.member(at).writes()).collect();
         let mut somebody = |probability| {
             let chosen = rng.gen_bool(probability).then(|| writers.choose(&mut rng).copied()).flatten();
