@@ -14,6 +14,7 @@ use super::{
 
 /// A stream in quarantine: from `position` on, its events are not applied.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Quarantined {
     pub projection: String,
     pub aggregate_type: String,

@@ -128,9 +128,10 @@ async fn a_data_directory_has_one_owner() {
     assert!(another.stderr.contains("--data"), "{}", another.stderr);
     // The first has not noticed.
     let account = service.account("Acme").await;
-    account.admin().sandbox("One").await;
+    let body = json!({ "name": "One", "socialNetwork": "FACEBOOK" });
+    let position = account.admin().post("/api2/channels/sandbox").json(body).await.ok().position();
     service.stop().await;
     service.restart().await;
-    assert_eq!(account.admin().get("/api2/channels").await.ok().body["count"], 1);
+    assert_eq!(account.admin().get("/api2/channels").after(position).await.ok().body["count"], 1);
     service.stop().await;
 }
