@@ -1,7 +1,7 @@
 //! The one task of a process that writes to the log. While a batch commits, the next one gathers; nothing waits
 //! for company. A batch costs one round trip, so the price of durability is shared by whoever arrived together.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
 use tokio::{
@@ -14,7 +14,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Append, AppendError, Appended, batch::Batch, statement};
+use super::{
+    Append, AppendError, Appended,
+    batch::{Batch, Verdict},
+    queue::Queue,
+    statement,
+};
 use crate::{
     APPEND_EVENTS_MAX, APPEND_KIB_MAX, BATCH_RETRY_DELAY, BATCH_TRIES_MAX, QUEUE_KIB_MAX, clock::Clock,
     database::Database, head::Head,
@@ -61,11 +66,10 @@ pub(crate) struct Appender {
     database: Database,
     clock: Arc<dyn Clock>,
     head: Head,
-    requests: mpsc::Receiver<Request>,
-    /// Left for the next batch because a stream of theirs was in the last one.
-    deferred: VecDeque<Request>,
+    queue: Queue,
     connection: Option<PgConnection>,
-    closing: CancellationToken,
+    /// In the log, but not answered yet: that is done while the database works on the next batch.
+    written: Option<(Batch, Verdict)>,
 }
 
 impl Appender {
@@ -79,8 +83,8 @@ impl Appender {
     ) -> (AppenderHandle, JoinHandle<()>) {
         let (sender, requests) = mpsc::channel(queue_appends_max);
         let handle = AppenderHandle { requests: sender, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
-        let deferred = VecDeque::new();
-        let appender = Self { database, clock, head, requests, deferred, connection: None, closing };
+        let appender =
+            Self { database, clock, head, queue: Queue::new(requests, closing), connection: None, written: None };
         (handle, tokio::spawn(appender.run()))
     }
 
@@ -97,38 +101,27 @@ impl Appender {
         }
     }
 
-    /// Whatever has arrived by now, or the first thing that arrives.
+    /// What waits already goes first, so that the database has work; else whoever was written is answered at once.
     async fn next_batch(&mut self) -> Option<Batch> {
-        let mut batch = Batch::default();
-        for request in std::mem::take(&mut self.deferred) {
-            self.deferred.extend(batch.offer(request));
+        if let Some(batch) = self.queue.take() {
+            return Some(batch);
         }
-        if batch.is_empty() {
-            let next = tokio::select! {
-                next = self.requests.recv() => next,
-                () = self.closing.cancelled() => {
-                    self.requests.close();
-                    self.requests.recv().await
-                }
-            };
-            self.deferred.extend(batch.offer(next?));
-        }
-        while batch.has_room(self.deferred.len()) {
-            match self.requests.try_recv() {
-                Ok(request) => self.deferred.extend(batch.offer(request)),
-                Err(_) => break,
-            }
-        }
-        metrics::gauge!("palaver_append_queue").set((self.requests.len() + self.deferred.len()) as f64);
-        Some(batch)
+        self.answer_written();
+        self.queue.wait().await
     }
 
-    /// Writes the batch and answers everybody in it, over as many tries as it takes.
+    fn answer_written(&mut self) {
+        if let Some((batch, verdict)) = self.written.take() {
+            batch.answer(verdict, &self.head);
+        }
+    }
+
+    /// Writes the batch, over as many tries as it takes. Everybody in it has an answer then, or is in `written`.
     async fn write(&mut self, mut batch: Batch) {
         let mut delay = BATCH_RETRY_DELAY;
         for attempt in 1..=BATCH_TRIES_MAX {
             match self.try_write(&mut batch, attempt > 1).await {
-                Ok(()) => return,
+                Ok(verdict) => return self.written = Some((batch, verdict)),
                 Err(error) if !went_away(&error) => return self.write_one_by_one(batch, error).await,
                 Err(error) => {
                     tracing::warn!(%error, attempt, "the database went away during an append");
@@ -143,21 +136,33 @@ impl Appender {
         }
     }
 
-    async fn try_write(&mut self, batch: &mut Batch, may_be_written: bool) -> Result<(), sqlx::Error> {
+    /// Meanwhile the batch before is answered, and the next one gathers.
+    async fn try_write(&mut self, batch: &mut Batch, may_be_written: bool) -> Result<Verdict, sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
-            vacant => vacant.insert(self.database.dedicated("palaver-appender").await?),
+            None => {
+                self.answer_written();
+                self.connection.insert(statement::connect(&self.database).await?)
+            }
         };
         if may_be_written {
             let landed = statement::landed(connection, batch).await?;
             batch.answer_landed(landed, &self.head);
-            if batch.is_empty() {
-                return Ok(());
-            }
         }
-        let verdict = statement::execute(connection, batch, self.clock.now()).await?;
-        batch.answer(verdict, &self.head);
-        Ok(())
+        let meanwhile = async {
+            if let Some((batch, verdict)) = self.written.take() {
+                batch.answer(verdict, &self.head);
+            }
+            self.queue.gather().await
+        };
+        let verdict = tokio::select! {
+            biased;
+            verdict = statement::execute(connection, batch, self.clock.now()) => verdict,
+            never = meanwhile => match never {},
+        };
+        // Had the database been too quick for it.
+        self.answer_written();
+        verdict
     }
 
     /// The database refused the batch as a whole, so one append in it is to blame; the others must not pay for it.
@@ -168,7 +173,7 @@ impl Appender {
         }
         for mut single in batch.split() {
             match self.try_write(&mut single, false).await {
-                Ok(()) => {}
+                Ok(verdict) => single.answer(verdict, &self.head),
                 Err(error) if went_away(&error) => {
                     self.connection = None;
                     single.outcome_unknown(error);

@@ -85,11 +85,11 @@ impl Batch {
         })
     }
 
-    pub fn answer(&mut self, verdict: Verdict, head: &Head) {
+    pub fn answer(self, verdict: Verdict, head: &Head) {
         let mut position = verdict.before;
         let mut stream_at = 0;
-        let mut answers = Vec::with_capacity(self.requests.len());
-        for (number, request) in self.requests.drain(..).enumerate() {
+        let mut answers = Vec::with_capacity(self.appends());
+        for (number, request) in self.requests.into_iter().enumerate() {
             let streams = &request.append.streams;
             let answer = match verdict.refusals.get(&number) {
                 None => {

@@ -2,6 +2,7 @@
 
 mod appender;
 mod batch;
+mod queue;
 mod statement;
 
 use palaver_domain::AccountId;

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
 use super::batch::{Batch, Refusal, Verdict};
-use crate::Position;
+use crate::{Position, database::Database};
 
 /// The arguments of `append_events`, an array a column.
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Columns<'a> {
     stream_id: Vec<&'a str>,
     stream_sequence: Vec<i64>,
     receipt_append: Vec<i32>,
-    receipt_tenant: Vec<String>,
+    receipt_tenant: Vec<&'a str>,
     receipt_command: Vec<&'a str>,
     receipt_fingerprint: Vec<&'a str>,
     receipt_outcome: Vec<&'a str>,
@@ -30,14 +30,14 @@ struct Columns<'a> {
     event_payload: Vec<&'a str>,
     event_metadata: Vec<&'a str>,
     event_id: Vec<Uuid>,
-    event_tenant: Vec<String>,
+    event_tenant: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
-    fn of(batch: &'a Batch) -> Self {
+    /// `tenants` has the tenant of each append, as text.
+    fn of(batch: &'a Batch, tenants: &'a [String]) -> Self {
         let mut columns = Self::default();
-        for (number, append) in (0i32..).zip(batch.iter()) {
-            let tenant = append.tenant.to_string();
+        for ((number, append), tenant) in (0i32..).zip(batch.iter()).zip(tenants) {
             for stream in &append.streams {
                 columns.stream_append.push(number);
                 columns.stream_type.push(&stream.stream.aggregate_type);
@@ -53,7 +53,7 @@ impl<'a> Columns<'a> {
                     columns.event_payload.push(&event.payload);
                     columns.event_metadata.push(&event.metadata);
                     columns.event_id.push(event.event_id);
-                    columns.event_tenant.push(tenant.clone());
+                    columns.event_tenant.push(tenant);
                 }
             }
             if let Some(receipt) = &append.receipt {
@@ -68,13 +68,31 @@ impl<'a> Columns<'a> {
     }
 }
 
+fn tenants_of(batch: &Batch) -> Vec<String> {
+    batch.iter().map(|append| append.tenant.to_string()).collect()
+}
+
+/// A connection to append with. The statement's plan is made once for all, and often while the tables are still
+/// empty, when reading all of one looks cheap: only what stays right as they grow is left to choose from.
+pub(super) async fn connect(database: &Database) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = database.dedicated("palaver-appender").await?;
+    connection
+        .execute(
+            "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
+             SET enable_hashjoin = off; SET enable_mergejoin = off",
+        )
+        .await?;
+    Ok(connection)
+}
+
 /// Writes what can be written, in one round trip and one implicit transaction.
 pub(super) async fn execute(
     connection: &mut PgConnection,
     batch: &Batch,
     now: DateTime<Utc>,
 ) -> Result<Verdict, sqlx::Error> {
-    let columns = Columns::of(batch);
+    let tenants = tenants_of(batch);
+    let columns = Columns::of(batch, &tenants);
     let rows = sqlx::query!(
         r#"SELECT append AS "append!", reason AS "reason!", stream AS "stream!", value AS "value!"
            FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
@@ -83,7 +101,7 @@ pub(super) async fn execute(
         &columns.stream_id as _,
         &columns.stream_sequence,
         &columns.receipt_append,
-        &columns.receipt_tenant,
+        &columns.receipt_tenant as _,
         &columns.receipt_command as _,
         &columns.receipt_fingerprint as _,
         &columns.receipt_outcome as _,
@@ -96,7 +114,7 @@ pub(super) async fn execute(
         &columns.event_payload as _,
         &columns.event_metadata as _,
         &columns.event_id,
-        &columns.event_tenant,
+        &columns.event_tenant as _,
         now,
     )
     .fetch_all(connection)
@@ -123,7 +141,8 @@ pub(super) async fn landed(
     connection: &mut PgConnection,
     batch: &Batch,
 ) -> Result<HashMap<usize, Position>, sqlx::Error> {
-    let columns = Columns::of(batch);
+    let tenants = tenants_of(batch);
+    let columns = Columns::of(batch, &tenants);
     let mut transaction = connection.begin().await?;
     sqlx::query!("SELECT position FROM log_head FOR UPDATE").fetch_one(&mut *transaction).await?;
     let rows = sqlx::query!(

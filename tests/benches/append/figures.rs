@@ -76,7 +76,8 @@ impl Figures {
 
     /// The median over the rounds of how this did beside plain INSERT of as many events in the same round.
     fn to_plain(&self, series: &Series) -> Option<f64> {
-        let plain = self.0.iter().find(|other| other.subject == plain::NAME && other.work.events == series.work.events)?;
+        let plain =
+            self.0.iter().find(|other| other.subject == plain::NAME && other.work.events == series.work.events)?;
         let ratios = series.rounds.iter().zip(&plain.rounds).map(|(ours, theirs)| ours.per_s / theirs.per_s);
         percentile(ratios.collect(), 0.5)
     }

@@ -118,7 +118,8 @@ async fn compare(options: &Options, postgres: &ManagedPostgres, scratch: &std::p
     for round in 1..=options.rounds {
         for work in [ONE_BY_16, ONE_BY_256, TEN_BY_16] {
             // Plain INSERT from 16 clients is what both are held against.
-            if work.callers == 16 && options.wants(plain::NAME)
+            if work.callers == 16
+                && options.wants(plain::NAME)
                 && let Ok(pgbench) = &pgbench
             {
                 fresh(&database, "plain_events").await;

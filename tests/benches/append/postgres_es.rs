@@ -43,11 +43,8 @@ impl Subject {
         let mut connection = connect.connect().await.unwrap();
         connection.execute(format!("CREATE DATABASE {DATABASE}").as_str()).await.unwrap();
         connection.close().await.unwrap();
-        let pool = PgPoolOptions::new()
-            .max_connections(16)
-            .connect_with(connect.clone().database(DATABASE))
-            .await
-            .unwrap();
+        let pool =
+            PgPoolOptions::new().max_connections(16).connect_with(connect.clone().database(DATABASE)).await.unwrap();
         pool.execute(SCHEMA).await.unwrap();
         let json = |text: &str| serde_json::from_str(text).unwrap();
         Self { pool, payload: json(&sample.payload), metadata: json(&sample.metadata) }
