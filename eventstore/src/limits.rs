@@ -16,6 +16,9 @@ pub const APPEND_EVENTS_MAX: usize = 1_000;
 pub const APPEND_KIB_MAX: usize = 4 * 1_024;
 /// Tries of one batch against a database that comes and goes.
 pub const BATCH_TRIES_MAX: u32 = 6;
+/// How long a batch waits for the database's answer: longer than the database lets the statement run, so silence after
+/// that means that the connection is gone.
+pub const BATCH_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Between two tries of a batch; doubled each time.
 pub const BATCH_RETRY_DELAY: Duration = Duration::from_millis(100);
 /// Events of one page of a read.

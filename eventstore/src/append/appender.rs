@@ -10,7 +10,7 @@ use tokio::{
         oneshot::{self, Sender},
     },
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use super::{
     statement,
 };
 use crate::{
-    APPEND_EVENTS_MAX, APPEND_KIB_MAX, BATCH_RETRY_DELAY, BATCH_TRIES_MAX, QUEUE_KIB_MAX, clock::Clock,
+    APPEND_EVENTS_MAX, APPEND_KIB_MAX, BATCH_RETRY_DELAY, BATCH_TRIES_MAX, BATCH_WAIT_MAX, QUEUE_KIB_MAX, clock::Clock,
     database::Database, head::Head,
 };
 
@@ -157,7 +157,8 @@ impl Appender {
         };
         let verdict = tokio::select! {
             biased;
-            verdict = statement::execute(connection, batch, self.clock.now()) => verdict,
+            verdict = timeout(BATCH_WAIT_MAX, statement::execute(connection, batch, self.clock.now())) =>
+                verdict.unwrap_or_else(|silence| Err(sqlx::Error::Io(silence.into()))),
             never = meanwhile => match never {},
         };
         // Had the database been too quick for it.

@@ -72,14 +72,17 @@ fn tenants_of(batch: &Batch) -> Vec<String> {
     batch.iter().map(|append| append.tenant.to_string()).collect()
 }
 
-/// A connection to append with. The statement's plan is made once for all, and often while the tables are still
+/// A connection to append with. A process that stands still, or is gone without a word, does not keep the head's lock
+/// from others for longer than the times set here. The statement's plan is made once for all, and often while the tables are still
 /// empty, when reading all of one looks cheap: only what stays right as they grow is left to choose from.
 pub(super) async fn connect(database: &Database) -> Result<PgConnection, sqlx::Error> {
     let mut connection = database.dedicated("palaver-appender").await?;
     connection
         .execute(
             "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off;
-             SET enable_hashjoin = off; SET enable_mergejoin = off",
+             SET enable_hashjoin = off; SET enable_mergejoin = off;
+             SET statement_timeout = '20s'; SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 5;
+             SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3",
         )
         .await?;
     Ok(connection)
