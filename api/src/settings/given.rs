@@ -124,7 +124,7 @@ pub struct Given {
     )]
     pub publisher_poll_ms: Option<u64>,
 
-    /// How long a network may take to answer a call, in milliseconds. Default: 10000
+    /// How long a network may take to answer a call, retries included, in milliseconds. Default: 10000
     #[arg(
         long,
         global = true,

@@ -203,7 +203,7 @@ impl Given {
                 "outcome_settle_ms",
                 self.outcome_settle_ms,
                 default::OUTCOME_SETTLE_MS,
-                0..=3_600_000,
+                100..=3_600_000,
             )),
             shutdown_grace: Duration::from_secs(check.number(
                 "shutdown_grace_seconds",

@@ -1,7 +1,8 @@
-//! The event store, used as a library on a real PostgreSQL.
+//! The event store, and what commands make of it, used as libraries on a real PostgreSQL.
 
 mod append;
 mod connection_loss;
+mod publishing;
 mod reads;
 mod receipts;
 mod schema;
