@@ -55,7 +55,7 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
 /// What a service stores its things in.
 #[derive(Debug)]
 enum Storage {
-    Database(TestDatabase),
+    Database(Box<TestDatabase>),
     /// A data directory, with a PostgreSQL of the service's own.
     Private(TempDir),
 }
@@ -92,7 +92,7 @@ impl ServiceOptions {
 
     /// On a database that the test has, rather than one of its own.
     pub fn on(mut self, database: &TestDatabase) -> Self {
-        self.storage = Some(Storage::Database(database.clone()));
+        self.storage = Some(Storage::Database(Box::new(database.clone())));
         self
     }
 
@@ -113,7 +113,7 @@ impl ServiceOptions {
 
     pub async fn start(mut self) -> Service {
         if self.storage.is_none() {
-            self.storage = Some(Storage::Database(fresh_database().await));
+            self.storage = Some(Storage::Database(Box::new(fresh_database().await)));
         }
         let mut service =
             Service { options: self, endpoint: Endpoint::default(), running: None, log: fresh_path("service.log") };

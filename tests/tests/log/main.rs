@@ -1,5 +1,7 @@
 //! The event store, and what commands make of it, used as libraries on a real PostgreSQL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
+
 mod append;
 mod connection_loss;
 mod publishing;

@@ -1,5 +1,7 @@
 //! The real binary on a real PostgreSQL: killed, stopped, doubled, fed poison, rebuilt under load.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
+
 mod crash;
 mod leases;
 mod poison;
