@@ -288,9 +288,11 @@ fn author_for(rng: &mut StdRng, course: Course) -> usize {
 }
 
 fn outlets(rng: &mut StdRng, course: Course) -> Vec<usize> {
-    // People who publish by hand refuse nothing.
-    let by_hand = !matches!(course, Course::Refused | Course::RefusedAndRepeated);
-    let usable = |outlet: &Outlet| by_hand || outlet.network != Network::Placeholders;
+    // People who publish by hand, as some stories on Instagram are, refuse nothing.
+    let may_be_refused = matches!(course, Course::Refused | Course::RefusedAndRepeated);
+    let usable = |outlet: &Outlet| {
+        !may_be_refused || !matches!(outlet.network, Network::Placeholders | Network::InstagramBusiness)
+    };
     let usual: Vec<usize> =
         (0..OUTLETS.len()).filter(|&at| at != FORGETFUL && OUTLETS.get(at).is_some_and(usable)).collect();
     let number = weighted(rng, &OUTLETS_PER_GROUP).unwrap_or(1);
