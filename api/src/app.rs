@@ -138,6 +138,11 @@ impl App {
             })
     }
 
+    /// Completes when the log's appender has ended; before [`App::close`], that is a fault.
+    pub fn appender_ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.tasks.ended()
+    }
+
     /// Writes what the log has accepted, and lets go of the database.
     pub async fn close(self) {
         self.tasks.drain().await;

@@ -31,6 +31,7 @@ pub struct EventLog {
 pub struct LogTasks {
     closing: CancellationToken,
     appender: JoinHandle<()>,
+    appender_ended: CancellationToken,
     exchange: [JoinHandle<()>; 2],
 }
 
@@ -48,9 +49,11 @@ impl EventLog {
         let closing = CancellationToken::new();
         let (handle, appender) =
             Appender::start(database.clone(), clock.clone(), head.clone(), queue_appends_max, closing.clone());
+        let appender_ended = CancellationToken::new();
+        let appender = tokio::spawn(told(appender, appender_ended.clone()));
         let exchange = head.exchange(database.clone());
         let log = Self { database, clock, cache: AggregateCache::new(), appender: handle, head };
-        Ok((log, LogTasks { closing, appender, exchange }))
+        Ok((log, LogTasks { closing, appender, appender_ended, exchange }))
     }
 
     pub fn database(&self) -> &Database {
@@ -127,7 +130,21 @@ impl EventLog {
     }
 }
 
+/// Waits for the appender, and lets everybody know that it has ended, however it did.
+async fn told(appender: JoinHandle<()>, ended: CancellationToken) {
+    let _told_at_the_end = ended.drop_guard();
+    if let Err(error) = appender.await {
+        tracing::error!(%error, "the appender ended badly");
+    }
+}
+
 impl LogTasks {
+    /// Completes when the appender has ended: before [`LogTasks::drain`], that is a fault, after which nothing can be
+    /// written any more.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.appender_ended.clone().cancelled_owned()
+    }
+
     /// Takes no more appends, and returns when everything accepted is written.
     pub async fn drain(self) {
         self.closing.cancel();
@@ -135,7 +152,7 @@ impl LogTasks {
             task.abort();
         }
         if let Err(error) = self.appender.await {
-            tracing::error!(%error, "the appender ended badly");
+            tracing::error!(%error, "nobody knows how the appender ended");
         }
     }
 }

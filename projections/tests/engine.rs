@@ -158,6 +158,23 @@ async fn a_worker_outlives_a_database_that_ends_its_connections() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_dies_of_a_defect_ends_the_engine() {
+    let test = test_database().await;
+    let process = Process::start(&test.database, vec![Arc::new(Ledger::new())]).await;
+    let tenant = AccountId::from_bytes(object_id());
+    let engine = process.engine.clone();
+    let mut run = tokio::spawn(async move { engine.run(CancellationToken::new()).await });
+    process.append(tenant, &thing(1), 0, vec![anything(json!({}))]).await;
+    process.caught_up(LEDGER).await;
+    assert!(!run.is_finished());
+    process.append(tenant, &thing(1), 1, vec![anything(json!({ "panic": true }))]).await;
+    tokio::time::timeout(Duration::from_secs(20), &mut run)
+        .await
+        .expect("the engine goes on without its worker")
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_poison_event_stops_its_own_stream_alone() {
     let test = test_database().await;
     let ledger = Ledger::new();

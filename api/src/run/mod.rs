@@ -11,6 +11,7 @@ mod projections;
 mod rebuild;
 mod resolve;
 mod service;
+mod workers;
 
 use std::{
     io::{self, Write},
@@ -68,6 +69,8 @@ pub enum RunError {
     Routes(#[from] RouteMismatch),
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
+    #[error("the {0} has ended, and nobody told it to")]
+    WorkerEnded(&'static str),
     #[error("PostgreSQL has ended: {0}")]
     PostgresEnded(String),
     #[error(transparent)]

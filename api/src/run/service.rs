@@ -2,6 +2,7 @@
 
 use std::{
     io::Write,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -11,13 +12,14 @@ use palaver_eventstore::{
     vault::{MasterKey, Vault},
 };
 use palaver_projections::engine::Waited;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use super::{
     RunError,
     database::{managed_options, named},
     demo,
+    workers::Workers,
 };
 use crate::{
     app::App,
@@ -110,33 +112,18 @@ async fn run_all(
 ) -> Result<(), RunError> {
     let listener = server::bind(settings.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let mut ready = serde_json::json!({ "ready": true, "url": url });
+    let mut ready = json!({ "ready": true, "url": url });
     if args.demo {
         // Before any worker runs: a publisher would take the demo's past for work that is overdue.
         let recipe = demo::Recipe { seed: args.demo_seed, scale: args.demo_scale };
         let stop = &started.shutdown.stop;
-        ready["demo"] =
-            serde_json::json!(demo::prepare(&started.app.commander, recipe, &settings.data, &url, stop).await?);
+        ready["demo"] = json!(demo::prepare(&started.app.commander, recipe, &settings.data, &url, stop).await?);
     }
-    let stop_workers = CancellationToken::new();
-    let mut workers = start_workers(&started.app, settings, &stop_workers);
+    let workers = start_workers(&started.app, settings);
     if args.demo {
         wait_for_read_models(&started.app).await?;
     }
-    let readiness = started.app.readiness();
-    let router = started.app.router(settings, readiness.clone(), started.metrics.clone())?;
-    writeln!(out, "{ready}")?;
-    out.flush()?;
-    tracing::info!(url, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
-    let stop = started.shutdown.stop.clone();
-    let draining = tokio::spawn(async move {
-        stop.cancelled().await;
-        readiness.drain();
-    });
-    let served = server::serve(listener, router, &started.shutdown, settings.shutdown_grace).await;
-    draining.abort();
-    finish(served, started, stop_workers, &mut workers).await;
-    Ok(())
+    serve_until_the_end(started, workers, listener, settings, began, &ready, out).await
 }
 
 /// Who starts a demo wants to see it, and its tokens are worth nothing before its users are read.
@@ -159,21 +146,43 @@ pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(
     let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
     check_master_key(&app, settings).await?;
     let listener = server::bind(settings.listen).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let readiness = app.readiness();
-    let router = app.router(settings, readiness.clone(), metrics.clone())?;
-    writeln!(out, "{}", serde_json::json!({ "ready": true, "url": url }))?;
+    let workers = log_alone(&app);
+    let ready = json!({ "ready": true, "url": format!("http://{}", listener.local_addr()?) });
+    serve_until_the_end(Started { app, metrics, shutdown }, workers, listener, settings, began, &ready, out).await
+}
+
+/// Serves until told to stop, or until a part ends that was not told to; then ends the rest in good order.
+async fn serve_until_the_end(
+    started: Started,
+    mut workers: Workers,
+    listener: TcpListener,
+    settings: &Settings,
+    began: Instant,
+    ready: &Value,
+    out: &mut impl Write,
+) -> Result<(), RunError> {
+    let readiness = started.app.readiness();
+    let router = started.app.router(settings, readiness.clone(), started.metrics.clone())?;
+    writeln!(out, "{ready}")?;
     out.flush()?;
-    tracing::info!(url, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
-    let stop = shutdown.stop.clone();
+    tracing::info!(%ready, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");
+    let stop = started.shutdown.stop.clone();
     let draining = tokio::spawn(async move {
         stop.cancelled().await;
         readiness.drain();
     });
-    let served = server::serve(listener, router, &shutdown, settings.shutdown_grace).await;
+    let shutdown = started.shutdown.clone();
+    let mut serving = pin!(server::serve(listener, router, &shutdown, settings.shutdown_grace));
+    let (served, failed) = tokio::select! {
+        served = &mut serving => (served, None),
+        name = workers.ended_early() => {
+            shutdown.stop.cancel();
+            (serving.await, Some(name))
+        }
+    };
     draining.abort();
-    finish(served, Started { app, metrics, shutdown }, CancellationToken::new(), &mut JoinSet::new()).await;
-    Ok(())
+    finish(served, started, workers, settings.shutdown_grace).await;
+    failed.map_or(Ok(()), |name| Err(RunError::WorkerEnded(name)))
 }
 
 /// The workers alone.
@@ -182,36 +191,46 @@ pub(super) async fn work(settings: &Settings) -> Result<(), RunError> {
     let (metrics, shutdown) = begin(settings)?;
     let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
     check_master_key(&app, settings).await?;
-    let stop_workers = CancellationToken::new();
-    let mut workers = start_workers(&app, settings, &stop_workers);
+    let mut workers = start_workers(&app, settings);
     tracing::info!("working");
-    shutdown.stop.cancelled().await;
-    finish(Ended::Drained, Started { app, metrics, shutdown }, stop_workers, &mut workers).await;
-    Ok(())
+    let failed = tokio::select! {
+        () = shutdown.stop.cancelled() => None,
+        name = workers.ended_early() => Some(name),
+    };
+    finish(Ended::Drained, Started { app, metrics, shutdown }, workers, settings.shutdown_grace).await;
+    failed.map_or(Ok(()), |name| Err(RunError::WorkerEnded(name)))
 }
 
-fn start_workers(app: &App, settings: &Settings, stop: &CancellationToken) -> JoinSet<()> {
-    let mut workers = JoinSet::new();
-    let (engine, publisher) = (app.engine.clone(), app.publisher(settings));
-    let (stop_engine, stop_publisher) = (stop.clone(), stop.clone());
-    workers.spawn(async move { engine.run(stop_engine).await });
-    workers.spawn(async move { publisher.run(stop_publisher).await });
-    let (commander, stop_forgetting) = (app.commander.clone(), stop.clone());
-    workers.spawn(async move { commander.forget_old_receipts(stop_forgetting).await });
+/// What every process has: the log's appender, without which nothing can be written.
+fn log_alone(app: &App) -> Workers {
+    let mut workers = Workers::default();
+    workers.watch("appender", app.appender_ended());
+    workers
+}
+
+fn start_workers(app: &App, settings: &Settings) -> Workers {
+    let mut workers = log_alone(app);
+    let (engine, publisher, commander) = (app.engine.clone(), app.publisher(settings), app.commander.clone());
+    workers.start("projection engine", |stop| async move { engine.run(stop).await });
+    workers.start("publisher", |stop| async move { publisher.run(stop).await });
+    workers.start("forgetting of receipts", |stop| async move { commander.forget_old_receipts(stop).await });
     workers
 }
 
 /// In the order in which things depend on each other: requests have been answered; then the workers finish what they
-/// have begun, then the log writes what it has accepted. A second signal skips what is left.
-async fn finish(served: Ended, started: Started, stop_workers: CancellationToken, workers: &mut JoinSet<()>) {
+/// have begun, then the log writes what it has accepted. When that takes longer than `grace`, or at a second signal,
+/// what is left is skipped.
+async fn finish(served: Ended, started: Started, workers: Workers, grace: Duration) {
     let Started { app, shutdown, .. } = started;
-    stop_workers.cancel();
     let orderly = async {
-        while workers.join_next().await.is_some() {}
+        workers.stop().await;
         app.close().await;
     };
     tokio::select! {
         () = orderly => tracing::info!(?served, "stopped"),
         () = shutdown.abort.cancelled() => tracing::warn!("aborted; what was acknowledged is in the log"),
+        () = tokio::time::sleep(grace) => {
+            tracing::warn!(grace_s = grace.as_secs(), "stopping takes too long; aborted; what was acknowledged is in the log");
+        }
     }
 }

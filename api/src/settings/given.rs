@@ -147,7 +147,8 @@ pub struct Given {
     )]
     pub outcome_settle_ms: Option<u64>,
 
-    /// Time for requests in flight to finish when the process is told to stop, in seconds. Default: 20
+    /// Time for requests in flight to finish when the process is told to stop, and then once more for its workers and
+    /// what the log has accepted, in seconds. Default: 20
     #[arg(
         long,
         global = true,

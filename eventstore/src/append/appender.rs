@@ -58,7 +58,8 @@ impl AppenderHandle {
             mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
         })?;
-        answered.await.unwrap_or(Err(AppendError::Closed))
+        // Accepted, and nobody is left to say what became of it: it may well be in the log.
+        answered.await.unwrap_or(Err(AppendError::OutcomeUnknown(sqlx::Error::WorkerCrashed)))
     }
 }
 
@@ -198,5 +199,26 @@ fn went_away(error: &sqlx::Error) -> bool {
             code.starts_with("08") || code.starts_with("57P") || ["53300", "25006", "40001", "40P01"].contains(&&*code)
         }),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palaver_domain::AccountId;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_append_without_an_answer_may_have_been_written_and_a_refused_one_was_not() {
+        let (requests, mut taken) = mpsc::channel(1);
+        let handle = AppenderHandle { requests, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
+        let append = Append { tenant: AccountId::default(), streams: Vec::new(), receipt: None };
+        let (answer, ()) = tokio::join!(handle.append(append.clone()), async {
+            // As when the task dies over a batch.
+            drop(taken.recv().await);
+        });
+        assert!(matches!(answer, Err(AppendError::OutcomeUnknown(_))), "{answer:?}");
+        drop(taken);
+        assert!(matches!(handle.append(append).await, Err(AppendError::Closed)));
     }
 }

@@ -74,18 +74,23 @@ impl Engine {
     }
 
     /// Keeps every projection up to date until `shutdown`; returns when the last batch is done and every lease is
-    /// given back. A projection that another process leads is stood by for.
+    /// given back. A projection that another process leads is stood by for, and one that belongs to a newer version
+    /// left alone. When a worker ends badly, the others are stopped in good order, and this returns before `shutdown`.
     pub async fn run(&self, shutdown: CancellationToken) {
+        let stop = shutdown.child_token();
         let mut workers = JoinSet::new();
         for projector in self.projectors.iter() {
             let worker = worker::Worker::new(self.context.clone(), projector.clone(), self.projections.clone());
-            workers.spawn(worker.run(shutdown.clone()));
+            workers.spawn(worker.run(stop.clone()));
         }
         while let Some(ended) = workers.join_next().await {
             if let Err(error) = ended {
                 tracing::error!(%error, "a projection's worker ended badly");
+                stop.cancel();
             }
         }
+        // Nothing left to do, as when every projection belongs to a newer version, is no reason to end.
+        stop.cancelled().await;
     }
 
     /// Builds the projection anew beside the live one, and lets it take over. Readers notice nothing.

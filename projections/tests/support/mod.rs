@@ -97,7 +97,8 @@ pub fn anything(payload: serde_json::Value) -> NewEvent {
 }
 
 /// A projection that keeps books: a row for each event, and a sum that shows every event applied twice or never.
-/// An event with `{"poison": true}` fails it in memory unless `lenient`, one with `{"n": 0}` in the database.
+/// An event with `{"poison": true}` fails it in memory unless `lenient`, one with `{"n": 0}` in the database, and one
+/// with `{"panic": true}` meets a defect.
 pub struct Ledger {
     pub version: i32,
     pub lenient: Arc<std::sync::atomic::AtomicBool>,
@@ -154,6 +155,7 @@ impl Projector for Ledger {
                     poison.push(Poison::new(event, &std::io::Error::other("does not agree with me")));
                     continue;
                 }
+                assert!(event.payload["panic"] != true, "a defect");
                 let n = event.payload["n"].as_i64().unwrap_or(1);
                 let insert = if self.version == 1 {
                     "INSERT INTO ledger (position, id, n) VALUES ($1, $2, $3)"
