@@ -97,10 +97,10 @@ impl Work {
         &self.circumstances
     }
 
-    /// An aggregate as this work sees it: with what the work has decided so far. Another account's looks empty.
+    /// An aggregate as this work sees it: with what the work has decided so far. One without events is empty.
     ///
     /// # Errors
-    /// When the log can not be read.
+    /// `NotFound` when it is another account's, or when the log can not be read.
     pub async fn get<A>(&mut self, id: impl fmt::Display) -> Result<Arc<Loaded<A>>, CommandError>
     where
         A: Aggregate + Clone + 'static,
@@ -111,7 +111,7 @@ impl Work {
     /// Hands a command to an aggregate; what it decides becomes part of this work.
     ///
     /// # Errors
-    /// What the aggregate refuses, or when the log can not be read.
+    /// What the aggregate refuses, which leaves the work as it was; and as [`Work::get`].
     pub async fn handle<A>(
         &mut self,
         id: impl fmt::Display,
@@ -126,13 +126,15 @@ impl Work {
         let (ids, tenant) = (self.ids.clone(), self.tenant);
         let tracked = self.track::<A>(StreamId::of::<A>(id)).await?;
         let sink = EventSink::default();
-        let loaded = Arc::make_mut(&mut tracked.loaded);
+        // On a copy: an aggregate that refuses halfway has applied events by then that nobody will write.
+        let mut loaded = Loaded::clone(&tracked.loaded);
         loaded.aggregate.handle(command, &circumstances, &sink).await.map_err(Into::into)?;
         let events = sink.collect().await;
         loaded.advance(events.len(), tenant, circumstances.now);
-        for event in &events {
-            tracked.events.push(NewEvent::encode(event, &metadata, ids.uuid()).map_err(unwritable)?);
-        }
+        let encoded = events.iter().map(|event| NewEvent::encode(event, &metadata, ids.uuid()));
+        let encoded: Vec<_> = encoded.collect::<Result<_, _>>().map_err(unwritable)?;
+        tracked.events.extend(encoded);
+        tracked.loaded = Arc::new(loaded);
         Ok(tracked.loaded.clone())
     }
 
