@@ -14,6 +14,9 @@ pub enum CommandError {
     /// Others changed the same streams, again and again.
     #[error("too many changes at once to the same thing; try again")]
     Contended,
+    /// More than one command may write. No repetition helps.
+    #[error("this takes more to write than one request may: {limit} {unit}")]
+    TooLarge { limit: usize, unit: &'static str },
     /// The append queue is full.
     #[error("too much to write at once; try again")]
     Overloaded,
@@ -45,7 +48,8 @@ impl From<AppendError> for CommandError {
             AppendError::Duplicate => Self::KeyReused,
             AppendError::Overloaded | AppendError::Closed => Self::Overloaded,
             AppendError::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
-            AppendError::TooLarge { .. } | AppendError::Refused(_) => Self::Unwritable(Box::new(error)),
+            AppendError::TooLarge { limit, unit } => Self::TooLarge { limit, unit },
+            AppendError::Refused(_) => Self::Unwritable(Box::new(error)),
         }
     }
 }

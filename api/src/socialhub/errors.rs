@@ -12,6 +12,7 @@ impl From<CommandError> for ApiError {
         match error {
             CommandError::Refused(failure) => failure.into(),
             CommandError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReusedError, error.to_string()),
+            CommandError::TooLarge { .. } => Self::new(ErrorCode::PayloadTooLargeError, error.to_string()),
             CommandError::Contended | CommandError::Overloaded => {
                 Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)
             }
@@ -23,5 +24,19 @@ impl From<CommandError> for ApiError {
             }
             CommandError::Unreadable(_) | CommandError::Unwritable(_) => Self::internal(&error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palaver_eventstore::AppendError;
+
+    use super::*;
+
+    #[test]
+    fn too_much_for_one_append_is_the_clients_matter_and_names_the_limit() {
+        let error = ApiError::from(CommandError::from(AppendError::TooLarge { limit: 1_000, unit: "events" }));
+        assert_eq!(error.code, ErrorCode::PayloadTooLargeError);
+        assert!(error.message.ends_with(": 1000 events"), "{}", error.message);
     }
 }
