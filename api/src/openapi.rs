@@ -129,13 +129,19 @@ mod tests {
     use super::*;
     use crate::{
         permissions::{Access, ROUTES, Surface, route},
-        system,
+        socialhub, system,
         telemetry::Metrics,
     };
 
-    fn published() -> (Router, OpenApi) {
+    /// Every operation, of which those that need no database are served.
+    fn all() -> OpenApiRouter {
+        let (_, socialhub) = socialhub::routes().split_for_parts();
         let system = system::router(system::Readiness::default(), Metrics::apart().0);
-        publish(OpenApiRouter::with_openapi(base()).merge(system), ROUTES).unwrap()
+        OpenApiRouter::with_openapi(base().merge_from(socialhub)).merge(system)
+    }
+
+    fn published() -> (Router, OpenApi) {
+        publish(all(), ROUTES).unwrap()
     }
 
     async fn get(router: &Router, path: &str) -> (u16, String, String) {
@@ -176,10 +182,10 @@ mod tests {
 
     #[test]
     fn a_route_without_a_row_keeps_the_service_from_starting() {
-        let system = || system::router(system::Readiness::default(), Metrics::apart().0);
-        assert!(publish(system(), &ROUTES[1..]).is_err());
+        let faults = |rows: &[Route]| publish(all(), rows).err().unwrap().0;
+        assert_eq!(faults(&ROUTES[1..]), ["GET /healthz has no row in the table"]);
         let more = route(Surface::System, "GET", "/planned", Access::Public);
-        assert!(publish(system(), &[ROUTES, &[more]].concat()).is_err());
+        assert_eq!(faults(&[ROUTES, &[more]].concat()), ["GET /planned has a row, but no operation"]);
     }
 
     #[test]

@@ -29,9 +29,14 @@ pub struct Socialhub {
     pub read_wait: Duration,
 }
 
-type SocialhubState = Arc<Socialhub>;
+pub(crate) type SocialhubState = Arc<Socialhub>;
 
 pub fn router(state: Socialhub) -> OpenApiRouter {
+    routes().with_state(Arc::new(state))
+}
+
+/// The routes before they have anything to work with.
+pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
     OpenApiRouter::new()
         .routes(routes!(post_groups::create))
         .routes(routes!(post_groups::in_work))
@@ -57,5 +62,4 @@ pub fn router(state: Socialhub) -> OpenApiRouter {
         .routes(routes!(sandbox::connect))
         .routes(routes!(sandbox::behave))
         .routes(routes!(sandbox::items))
-        .with_state(Arc::new(state))
 }
