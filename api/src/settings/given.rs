@@ -47,7 +47,7 @@ pub struct Given {
     #[arg(long, global = true, env = "PALAVER_LOG_FORMAT", value_name = "FORMAT", hide_env_values = true)]
     pub log_format: Option<LogFormat>,
 
-    /// Connections to PostgreSQL. Default: 16
+    /// Connections to PostgreSQL, at most 60 to a private one. Default: 16
     #[arg(
         long,
         global = true,

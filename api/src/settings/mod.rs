@@ -13,7 +13,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use palaver_eventstore::vault::MasterKey;
+use palaver_eventstore::{QUEUE_APPENDS_MAX, managed::POOL_CONNECTIONS_MAX, vault::MasterKey};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
@@ -23,13 +23,15 @@ pub use given::Given;
 /// The file that is read when none is named.
 const FILE_NAME: &str = "palaver.toml";
 
+/// With less, a publication is taken for abandoned before its call has even been made.
+const OUTCOME_SETTLE_MS_MIN: u64 = 100;
+
 mod default {
     pub const DATA: &str = "./data";
     pub const LISTEN: std::net::SocketAddr =
         std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
     pub const LOG: &str = "info";
     pub const POOL_SIZE: u64 = 16;
-    pub const APPEND_QUEUE_MAX: u64 = 4_096;
     pub const BODY_LIMIT_BYTES: u64 = 1_048_576;
     pub const REQUEST_TIMEOUT_MS: u64 = 30_000;
     pub const READ_WAIT_MS: u64 = 2_000;
@@ -72,6 +74,15 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogFormat {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pretty => "pretty",
+            Self::Json => "json",
+        }
+    }
+}
+
 /// Settings as they hold.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -81,7 +92,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     pub database_url: Option<Secret>,
     pub pg_bin: Option<PathBuf>,
-    /// 64 hex digits.
+    /// 32 bytes, as 64 hex digits or as base64.
     pub master_key: Option<Secret>,
     pub log: String,
     /// `None` leaves it to the terminal.
@@ -164,7 +175,7 @@ impl Given {
             append_queue_max: check.number(
                 "append_queue_max",
                 self.append_queue_max,
-                default::APPEND_QUEUE_MAX,
+                QUEUE_APPENDS_MAX as u64,
                 1..=1_000_000,
             ),
             body_limit_bytes: check.number(
@@ -203,7 +214,7 @@ impl Given {
                 "outcome_settle_ms",
                 self.outcome_settle_ms,
                 default::OUTCOME_SETTLE_MS,
-                100..=3_600_000,
+                OUTCOME_SETTLE_MS_MIN..=3_600_000,
             )),
             shutdown_grace: Duration::from_secs(check.number(
                 "shutdown_grace_seconds",
@@ -212,6 +223,12 @@ impl Given {
                 0..=3_600,
             )),
         };
+        if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
+            check.fail(
+                "pool_size",
+                &format!("must be at most {POOL_CONNECTIONS_MAX} on a private PostgreSQL, is {}", settings.pool_size),
+            );
+        }
         if settings.read_wait >= settings.request_timeout {
             check.fail("read_wait_ms", "must be less than request_timeout_ms, or waiting reads always time out");
         }
@@ -281,7 +298,7 @@ impl Settings {
             pg_bin = path(&self.pg_bin),
             master_key = self.master_key.as_ref().map(|_| "***"),
             log = self.log,
-            log_format = ?self.log_format,
+            log_format = self.log_format.map_or("auto", LogFormat::as_str),
             pool_size = self.pool_size,
             append_queue_max = self.append_queue_max,
             body_limit_bytes = self.body_limit_bytes,
@@ -377,7 +394,7 @@ mod tests {
         for problem in [
             "pool_size (--pool-size, PALAVER_POOL_SIZE) must be between 4 and 1000, is 0",
             "read_wait_ms (--read-wait-ms, PALAVER_READ_WAIT_MS) must be between 0 and 60000, is 700000",
-            "master_key (--master-key, PALAVER_MASTER_KEY) must be 64 hex digits",
+            "master_key (--master-key, PALAVER_MASTER_KEY) must be 32 bytes, as 64 hex digits or as base64",
             "database_url (--database-url, PALAVER_DATABASE_URL) must be like postgres://",
             "log (--log, PALAVER_LOG) is not a log filter: ",
         ] {
@@ -393,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn a_private_postgresql_has_room_for_fewer_connections() {
+        assert_eq!(with_file("", "--pool-size 60").unwrap().pool_size, 60);
+        assert_eq!(with_file("", "--pool-size 1000 --database-url postgres://u@h/d").unwrap().pool_size, 1_000);
+        let SettingsError::Invalid(problems) = with_file("", "--pool-size 61 --outcome-settle-ms 0").unwrap_err()
+        else {
+            panic!()
+        };
+        assert_eq!(
+            problems,
+            [
+                "outcome_settle_ms (--outcome-settle-ms, PALAVER_OUTCOME_SETTLE_MS) must be between 100 and 3600000, is 0",
+                "pool_size (--pool-size, PALAVER_POOL_SIZE) must be at most 60 on a private PostgreSQL, is 61",
+            ]
+        );
+    }
+
+    #[test]
     fn the_line_at_start_shows_settings_and_no_secrets() {
         let key = "5e5a".repeat(16);
         let url = "postgres://someone:sesame@db.example:6432/palaver?password=sesame";
@@ -402,6 +436,7 @@ mod tests {
         assert_eq!(line["database"], "postgres://someone@db.example:6432/palaver");
         assert_eq!(line["master_key"], "***");
         assert_eq!(line["request_timeout_ms"], 30_000);
+        assert_eq!(line["log_format"], "auto");
         for text in [text, format!("{settings:?}")] {
             assert!(!text.contains("sesame") && !text.contains(&key), "{text}");
         }
@@ -416,7 +451,7 @@ mod tests {
             ("listen", default::LISTEN.to_string()),
             ("log", default::LOG.to_owned()),
             ("pool_size", default::POOL_SIZE.to_string()),
-            ("append_queue_max", default::APPEND_QUEUE_MAX.to_string()),
+            ("append_queue_max", QUEUE_APPENDS_MAX.to_string()),
             ("body_limit_bytes", default::BODY_LIMIT_BYTES.to_string()),
             ("request_timeout_ms", default::REQUEST_TIMEOUT_MS.to_string()),
             ("read_wait_ms", default::READ_WAIT_MS.to_string()),

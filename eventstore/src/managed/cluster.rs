@@ -26,7 +26,7 @@ const USER: &str = "palaver";
 const DATABASE: &str = "palaver";
 /// Byte order with UTF-8 character classes; the second serves where the C library does not know the first.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
-const CONNECTIONS_MAX: u32 = 100;
+pub(super) const CONNECTIONS_MAX: u32 = 100;
 const REMOVE_MAX: Duration = Duration::from_secs(5);
 
 /// What the server runs with, given anew at each start so that an upgrade of this program brings its settings along.

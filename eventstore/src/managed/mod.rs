@@ -35,6 +35,10 @@ const ATTACH_MAX: Duration = Duration::from_secs(15);
 /// Between two attempts while processes of a killed server still hold its shared memory.
 const RETRY: Duration = Duration::from_millis(100);
 
+/// The largest pool that a private server has room for: the log, each projection, a rebuild and every tool beside the
+/// process have connections of their own.
+pub const POOL_CONNECTIONS_MAX: u32 = cluster::CONNECTIONS_MAX - 40;
+
 #[derive(Clone, Debug)]
 pub struct ManagedOptions {
     /// The data directory; PostgreSQL's files go to its subfolder `postgres`.
