@@ -14,7 +14,10 @@ use palaver_eventstore::{
     clock::{Clock, SystemClock},
     ids::{Ids, SystemIds},
 };
-use palaver_projections::{engine::Engine, publish_schedule};
+use palaver_projections::{
+    engine::{Engine, ProjectionStatus},
+    publish_schedule,
+};
 use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -29,9 +32,6 @@ use crate::{
     system::{self, Readiness},
     telemetry::Metrics,
 };
-
-/// A projection that is further behind than this is not ready to be read.
-const READY_LAG_SECONDS_MAX: f64 = 30.0;
 
 /// One process's share of the system.
 pub struct App {
@@ -131,9 +131,7 @@ impl App {
                 let projections = projections.clone();
                 async move {
                     let all = projections.status().await.map_err(|error| error.to_string())?;
-                    let late = all.iter().filter(|one| one.lag_seconds > READY_LAG_SECONDS_MAX);
-                    let late: Vec<_> = late.map(|one| format!("{} by {} events", one.name, one.lag_events)).collect();
-                    if late.is_empty() { Ok(()) } else { Err(format!("behind: {}", late.join(", "))) }
+                    readable(&all)
                 }
             })
     }
@@ -148,6 +146,17 @@ impl App {
         self.tasks.drain().await;
         self.database.close().await;
     }
+}
+
+/// Whether the tables of every projection are the ones that this version reads. How far they lag behind is no matter of
+/// readiness: all processes lag alike, and none of them would be left to take a write.
+fn readable(projections: &[ProjectionStatus]) -> Result<(), String> {
+    let other = projections.iter().filter(|one| one.stored_version != Some(one.version)).map(|one| {
+        let stored = one.stored_version.map_or_else(|| "not there".to_owned(), |stored| format!("of version {stored}"));
+        format!("{} is {stored}, this process reads version {}", one.name, one.version)
+    });
+    let other: Vec<_> = other.collect();
+    if other.is_empty() { Ok(()) } else { Err(other.join("; ")) }
 }
 
 /// The publisher's schedule is a read model; this is how it gets at it.
@@ -184,5 +193,34 @@ impl PublishSchedule for Schedule {
             });
             Ok(open.collect())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(name: &str, stored_version: Option<i32>, lag_seconds: f64) -> ProjectionStatus {
+        ProjectionStatus {
+            name: name.to_owned(),
+            version: 2,
+            stored_version,
+            position: 0,
+            head: 1_000_000,
+            lag_events: 1_000_000,
+            lag_seconds,
+            quarantined: 0,
+            led_here: false,
+            rebuilt_to: None,
+        }
+    }
+
+    #[test]
+    fn a_projection_may_lag_but_must_be_of_the_version_that_is_read() {
+        assert_eq!(readable(&[status("posts", Some(2), 86_400.0)]), Ok(()));
+        let all = [status("channels", Some(1), 0.0), status("posts", Some(2), 0.0), status("users", None, 0.0)];
+        let expected = "channels is of version 1, this process reads version 2; users is not there, this process reads \
+                        version 2";
+        assert_eq!(readable(&all), Err(expected.to_owned()));
     }
 }
