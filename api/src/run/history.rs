@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use palaver_eventstore::{RecordedEvent, Sequence, StreamId};
+use palaver_eventstore::{RecordedEvent, Sequence};
 use serde_json::{Value, json};
 
-use super::{RunError, database::Tool};
+use super::{RunError, database::Tool, stream::stream};
 use crate::{app::App, cli::HistoryArgs, settings::Settings};
 
 const PAGE_EVENTS: i64 = 500;
@@ -13,7 +13,7 @@ const PAGE_EVENTS: i64 = 500;
 pub(super) async fn run(settings: &Settings, args: &HistoryArgs, out: &mut impl Write) -> Result<(), RunError> {
     let tool = Tool::open(settings).await?;
     let app = App::open(tool.database.clone(), settings).await?;
-    let stream = StreamId::new(stream_type(&args.aggregate_type), &args.aggregate_id);
+    let stream = stream(&args.aggregate_type, &args.aggregate_id);
     let mut after: Sequence = args.after;
     let mut seen = false;
     loop {
@@ -36,18 +36,6 @@ pub(super) async fn run(settings: &Settings, args: &HistoryArgs, out: &mut impl 
     } else {
         Err(RunError::NotFound(format!("the log has no events of {stream} after {}", args.after)))
     }
-}
-
-/// As streams are named: `postGroup`, `PostGroup` and `post-group` mean `post_group`.
-fn stream_type(given: &str) -> String {
-    let mut name = String::with_capacity(given.len() + 2);
-    for character in given.chars() {
-        if character.is_ascii_uppercase() && !name.is_empty() && !name.ends_with('_') {
-            name.push('_');
-        }
-        name.push(if character == '-' { '_' } else { character.to_ascii_lowercase() });
-    }
-    name
 }
 
 /// What an event says: its fields, without the name of its variant around them.
@@ -96,17 +84,4 @@ fn print(event: &RecordedEvent, out: &mut impl Write) -> Result<(), RunError> {
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_type_may_be_written_as_people_write_it() {
-        for given in ["postGroup", "PostGroup", "post_group", "post-group", "Post_Group"] {
-            assert_eq!(stream_type(given), "post_group", "{given}");
-        }
-        assert_eq!(stream_type("post"), "post");
-    }
 }

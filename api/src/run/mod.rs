@@ -11,6 +11,7 @@ mod projections;
 mod rebuild;
 mod resolve;
 mod service;
+mod stream;
 mod workers;
 
 use std::{

@@ -2,10 +2,9 @@
 
 use std::io::Write;
 
-use palaver_eventstore::StreamId;
 use palaver_projections::engine::{ProjectionStatus, Quarantined, Resumed};
 
-use super::{RunError, database::Tool};
+use super::{RunError, database::Tool, stream::stream};
 use crate::{
     app::App,
     cli::{ProjectionsCommand, QuarantinedStream},
@@ -44,18 +43,16 @@ async fn act(app: &App, command: &ProjectionsCommand, out: &mut impl Write) -> R
             print(&statuses, &quarantined, out)
         }
         ProjectionsCommand::Retry(which) => {
-            let resumed = app.engine.retry(&which.projection, &stream(which)).await?;
+            let resumed =
+                app.engine.retry(&which.projection, &stream(&which.aggregate_type, &which.aggregate_id)).await?;
             tell(which, &resumed, out)
         }
         ProjectionsCommand::Skip(which) => {
-            let resumed = app.engine.skip(&which.projection, &stream(which)).await?;
+            let resumed =
+                app.engine.skip(&which.projection, &stream(&which.aggregate_type, &which.aggregate_id)).await?;
             tell(which, &resumed, out)
         }
     }
-}
-
-fn stream(which: &QuarantinedStream) -> StreamId {
-    StreamId::new(&which.aggregate_type, &which.aggregate_id)
 }
 
 fn print(statuses: &[ProjectionStatus], quarantined: &[Quarantined], out: &mut impl Write) -> Result<(), RunError> {
@@ -90,7 +87,7 @@ fn print(statuses: &[ProjectionStatus], quarantined: &[Quarantined], out: &mut i
 }
 
 fn tell(which: &QuarantinedStream, resumed: &Resumed, out: &mut impl Write) -> Result<(), RunError> {
-    let stream = stream(which);
+    let stream = stream(&which.aggregate_type, &which.aggregate_id);
     match resumed {
         Resumed::Following { events } => {
             writeln!(out, "{} follows {stream} again; {events} events made up for", which.projection)?;
