@@ -18,6 +18,8 @@ use serde::{
 use super::ApiError;
 use crate::auth::ACCESSTOKEN;
 
+/// Different names in one query; each pair is looked up among them.
+const PARAMETERS_MAX: usize = 200;
 /// Names that other extractors take from the same query.
 const TAKEN_ELSEWHERE: [&str; 3] = [ACCESSTOKEN, "offset", "count"];
 
@@ -68,7 +70,7 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
 }
 
 fn read<T: DeserializeOwned>(query: &str) -> Result<(T, Vec<String>), ApiError> {
-    let fields = gather(pairs(query)?);
+    let fields = gather(pairs(query)?)?;
     let unknown = RefCell::new(Vec::new());
     let source = Fields { fields: fields.iter(), current: None, unknown: &unknown };
     let value = T::deserialize(source).map_err(|QueryError(message)| ApiError::bad_request(message))?;
@@ -90,20 +92,25 @@ struct Item {
     text: String,
 }
 
-fn gather(pairs: Vec<(String, String)>) -> Vec<Field> {
+fn gather(pairs: Vec<(String, String)>) -> Result<Vec<Field>, ApiError> {
     let mut fields: Vec<Field> = Vec::new();
     for (name, text) in pairs {
         let (name, index) = split_index(&name);
         let item = Item { index: index.flatten().unwrap_or(0), bracketed: index.is_some(), text };
+        let names = fields.len();
         match fields.iter_mut().find(|field| field.name == name) {
             Some(field) => field.values.push(item),
+            None if names == PARAMETERS_MAX => {
+                let message = format!("the query has more than {PARAMETERS_MAX} different parameters");
+                return Err(ApiError::bad_request(message));
+            }
             None => fields.push(Field { name: name.to_owned(), values: vec![item] }),
         }
     }
     for field in &mut fields {
         field.values.sort_by_key(|item| item.index);
     }
-    fields
+    Ok(fields)
 }
 
 /// `a` is bare, `a[]` is bracketed, `a[3]` has an index; anything else in brackets is part of the name.
@@ -430,6 +437,9 @@ mod tests {
         ] {
             assert_eq!(parse(query).unwrap_err(), message);
         }
+        let many = |names: usize| (0..names).map(|n| format!("p{n}=&p{n}=")).collect::<Vec<_>>().join("&");
+        assert_eq!(parse(&many(200)).unwrap_err(), "query parameter `p0` is not known here");
+        assert_eq!(parse(&many(201)).unwrap_err(), "the query has more than 200 different parameters");
         assert!(parse("since=yesterday").unwrap_err().starts_with("query parameter `since`: "));
     }
 

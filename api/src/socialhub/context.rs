@@ -1,5 +1,5 @@
-//! What every handler of the surface starts from: who asks, as the commands know them; and a read model that has
-//! come far enough.
+//! What every handler of the surface starts from: who asks, as the commands know them; a read model that has come far
+//! enough; and what several lists ask alike.
 
 use axum::{extract::FromRequestParts, http::request::Parts, response::IntoResponse};
 use palaver_commands::{CommandContext, Outcome, posts::Planner};
@@ -7,13 +7,33 @@ use palaver_domain::{ChannelId, identity::Role};
 use palaver_projections::{
     channels::{self, Teams},
     engine::Waited,
+    posts::Order,
 };
+use serde::{Deserialize, Serialize};
 
 use super::Socialhub;
 use crate::{
     auth::Caller,
     http::{ApiError, CommandKey, ReadAfter, RequestId, Written},
 };
+
+/// The direction of a list, the last first unless asked otherwise.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum AskedOrder {
+    Asc,
+    #[default]
+    Desc,
+}
+
+impl From<AskedOrder> for Order {
+    fn from(asked: AskedOrder) -> Self {
+        match asked {
+            AskedOrder::Asc => Self::Ascending,
+            AskedOrder::Desc => Self::Descending,
+        }
+    }
+}
 
 /// Who asks, as a command needs it.
 pub(super) struct Asked {
@@ -45,7 +65,7 @@ pub(super) fn written<T>(outcome: &Outcome<T>) -> Written {
 }
 
 /// 204 with the headers that tell of a mutation.
-pub(super) fn gone(outcome: &Outcome<()>) -> impl IntoResponse + use<> {
+pub(super) fn gone<T>(outcome: &Outcome<T>) -> impl IntoResponse + use<T> {
     (axum::http::StatusCode::NO_CONTENT, written(outcome), ())
 }
 

@@ -11,6 +11,8 @@ use crate::posts::Order;
 
 /// Channels of one page.
 pub const CHANNELS_PAGE_MAX: i64 = 1_000;
+/// Channels of a summary, which has no pages.
+pub const CHANNELS_SUMMARY_MAX: i64 = 10_000;
 
 /// Whose channels somebody may see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,7 +147,7 @@ pub async fn list(
     Ok(Channels { count, data: rows.into_iter().filter_map(|row| row.1).map(|doc| doc.0).collect() })
 }
 
-/// All channels that match, in the order they were connected.
+/// All channels that match, in the order they were connected; not more than [`CHANNELS_SUMMARY_MAX`].
 ///
 /// # Errors
 /// When the database can not answer.
@@ -156,7 +158,7 @@ pub async fn summary(
 ) -> Result<Vec<Box<RawValue>>, sqlx::Error> {
     let mut query = QueryBuilder::new("SELECT doc FROM channels");
     filter.push_where(&mut query, tenant);
-    query.push(" ORDER BY created_at, id");
+    query.push(" ORDER BY created_at, id LIMIT ").push_bind(CHANNELS_SUMMARY_MAX);
     let rows: Vec<(Json<Box<RawValue>>,)> = query.build_query_as().fetch_all(db).await?;
     Ok(rows.into_iter().map(|row| row.0.0).collect())
 }

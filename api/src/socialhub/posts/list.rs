@@ -3,16 +3,16 @@
 use axum::{extract::State, response::IntoResponse};
 use chrono::{DateTime, Utc};
 use palaver_domain::{
-    ChannelId, PostGroupId, PostId, TagId, UserId,
+    ChannelId, PUBLISH_TIME_YEARS, PostGroupId, PostId, TagId, UserId,
     posts::{ContentType, Status},
 };
-use palaver_projections::posts::{self, Grouping, Order, Page, PostFilter, SortBy, Viewer};
+use palaver_projections::posts::{self, Grouping, Page, PostFilter, SortBy, Viewer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Caller,
     http::{ApiError, ErrorBody, Json, Paging, Query, ReadAfter, one_or_many},
-    socialhub::{SocialhubState, schemas},
+    socialhub::{SocialhubState, context::AskedOrder, schemas},
 };
 
 /// The read models that lists of posts stand on.
@@ -20,16 +20,9 @@ pub(super) const MODELS: [&str; 2] = ["posts", "channels"];
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-enum AskedSort {
+enum AskedTime {
     CreatedTime,
     PublishTime,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-enum AskedOrder {
-    Asc,
-    Desc,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
@@ -83,7 +76,7 @@ pub(in crate::socialhub) struct Asking {
     /// `createdTime` (default) or `publishTime`.
     #[param(value_type = Option<String>)]
     #[schema(value_type = Option<String>)]
-    sort_by: Option<AskedSort>,
+    sort_by: Option<AskedTime>,
     /// `desc` (default) or `asc`.
     #[param(value_type = Option<String>)]
     #[schema(value_type = Option<String>)]
@@ -92,7 +85,8 @@ pub(in crate::socialhub) struct Asking {
     #[param(value_type = Option<String>)]
     #[schema(value_type = Option<String>)]
     selected_post_id: Option<PostId>,
-    /// `postGroup`: an entry is `{_id, posts}`, and groups are counted. Not together with `selectedPostId`.
+    /// `postGroup`: an entry is `{_id, posts}`, and groups are counted, at most 100 of them returned. Not together with
+    /// `selectedPostId`.
     #[param(value_type = Option<String>)]
     #[schema(value_type = Option<String>)]
     group_by: Option<AskedGrouping>,
@@ -108,6 +102,8 @@ pub(in crate::socialhub) struct Asking {
     use_and_filter: Option<bool>,
 }
 
+/// Groups of one page; each may hold as many posts as a group can.
+const GROUPS_MAX: i64 = 100;
 /// Characters of a search.
 const SEARCH_CHARS_MAX: usize = 500;
 /// Ids in one filter. Source: seed 003, `POST /cp/posts/aggregates/day`.
@@ -121,6 +117,10 @@ impl Asking {
         }
         if self.selected_post_id.is_some() && self.group_by.is_some() {
             return Err(ApiError::bad_request("`groupBy` and `selectedPostId` do not go together"));
+        }
+        if self.group_by.is_some() && paging.count > GROUPS_MAX {
+            let message = format!("`count` must be between 0 and {GROUPS_MAX} with `groupBy`, is {}", paging.count);
+            return Err(ApiError::bad_request(message));
         }
         if self.search.as_ref().is_some_and(|search| search.chars().count() > SEARCH_CHARS_MAX) {
             return Err(ApiError::bad_request(format!("`search` takes at most {SEARCH_CHARS_MAX} characters")));
@@ -154,17 +154,14 @@ impl Asking {
             story_publisher: self.story_workaround_publisher,
             types: self.kinds,
             sort_by: match self.sort_by {
-                Some(AskedSort::PublishTime) => SortBy::PublishTime,
-                Some(AskedSort::CreatedTime) | None => SortBy::CreatedTime,
+                Some(AskedTime::PublishTime) => SortBy::PublishTime,
+                Some(AskedTime::CreatedTime) | None => SortBy::CreatedTime,
             },
         };
         let page = Page {
             offset: paging.offset,
             count: paging.count,
-            order: match self.order {
-                Some(AskedOrder::Asc) => Order::Ascending,
-                Some(AskedOrder::Desc) | None => Order::Descending,
-            },
+            order: self.order.unwrap_or_default().into(),
             selected: self.selected_post_id,
             grouping: match self.group_by {
                 Some(AskedGrouping::PostGroup) => Grouping::PostGroup,
@@ -175,15 +172,13 @@ impl Asking {
     }
 }
 
-/// The years that a time may lie in, which are those that every part of the system can tell apart.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
-
 /// A range of time that runs forward, within reason.
 pub(super) fn check_range(since: Option<DateTime<Utc>>, until: Option<DateTime<Utc>>) -> Result<(), ApiError> {
     use chrono::Datelike;
     for (name, time) in [("since", since), ("until", until)] {
-        if time.is_some_and(|time| !YEARS.contains(&time.year())) {
-            return Err(ApiError::bad_request(format!("`{name}` must lie between the years 1970 and 9999")));
+        if time.is_some_and(|time| !PUBLISH_TIME_YEARS.contains(&time.year())) {
+            let (first, last) = (PUBLISH_TIME_YEARS.start(), PUBLISH_TIME_YEARS.end());
+            return Err(ApiError::bad_request(format!("`{name}` must lie between the years {first} and {last}")));
         }
     }
     match (since, until) {
@@ -244,4 +239,19 @@ pub(in crate::socialhub) async fn counts(
     let channels = state.channels_of(&caller).await?;
     let viewer = Viewer { tenant: caller.tenant, user: caller.user, channels };
     Ok(Json(posts::counts(&state.pool, &viewer).await?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_groups_is_smaller_than_one_of_posts() {
+        let read = |query: &str| Query::<Asking>::parse(query).unwrap().read();
+        assert_eq!(read("count=500").unwrap().1.count, 500);
+        assert_eq!(read("groupBy=postGroup&count=100").unwrap().1.count, 100);
+        assert_eq!(read("groupBy=postGroup").unwrap().1.count, 50);
+        let refused = read("groupBy=postGroup&count=101").unwrap_err();
+        assert_eq!(refused.message, "`count` must be between 0 and 100 with `groupBy`, is 101");
+    }
 }
