@@ -44,6 +44,9 @@ pub const ROUTES: &[Route] = &[
     socialhub("GET", "/api2/channels", Authenticated),
     socialhub("GET", "/api2/channels/summary", Authenticated),
     socialhub("POST", "/api2/channels/placeholder", Needs(&[EditChannels])),
+    socialhub("GET", "/api2/channels/{id}", Needs(&[ViewChannels])),
+    // Source: seed 003 asks nothing of whoever deletes a channel; the permission is the one it has for that.
+    socialhub("DELETE", "/api2/channels/{id}", Needs(&[DeleteChannel])),
     socialhub("POST", "/api2/channels/sandbox", Needs(&[EditChannels])),
     socialhub("PUT", "/api2/channels/sandbox/{id}/behaviour", Needs(&[EditChannels])),
     socialhub("GET", "/api2/channels/sandbox/{id}/items", Needs(&[ViewChannels])),

@@ -1,4 +1,4 @@
-//! `/channels`: what there is to post to, and placeholders for what Palaver does not reach.
+//! `/channels`: what there is to post to, one by one and in lists, and placeholders for what Palaver does not reach.
 
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use palaver_commands::{
@@ -7,22 +7,19 @@ use palaver_commands::{
 };
 use palaver_domain::{
     ChannelId, TeamId,
-    channels::{Connection, Network},
+    channels::{ChannelState, Connection, Network},
 };
-use palaver_projections::{
-    channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product},
-    posts::Order,
-};
+use palaver_projections::channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product};
 use serde::Deserialize;
 
 use super::{
     SocialhubState,
-    context::{Asked, teams_of, written},
+    context::{Asked, AskedOrder, gone, teams_of, written},
     schemas,
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, ErrorBody, Json, Paging, Query, ReadAfter, one_or_many},
+    http::{ApiError, ErrorBody, ErrorCode, Json, Paging, PathId, Query, ReadAfter, one_or_many},
 };
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -32,13 +29,6 @@ enum AskedSort {
     Network,
     CreatedTime,
     Expires,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum AskedOrder {
-    Asc,
-    Desc,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -148,10 +138,7 @@ pub(super) async fn list(
         Some(AskedSort::Expires) => ChannelSort::Expires,
         Some(AskedSort::CreatedTime) | None => ChannelSort::CreatedTime,
     };
-    let order = match asking.order {
-        Some(AskedOrder::Asc) => Order::Ascending,
-        Some(AskedOrder::Desc) | None => Order::Descending,
-    };
+    let order = asking.order.unwrap_or_default().into();
     state.caught_up(&["channels"], after).await?;
     if nothing {
         return Ok(Json(schemas::Listed { count: 0, data: Vec::new() }));
@@ -184,7 +171,7 @@ pub(super) struct SummaryAsking {
 /// All channels at once, as a client wants them when it starts.
 #[utoipa::path(get, path = "/api2/channels/summary", tag = "channels", operation_id = "summarizeChannels",
     params(SummaryAsking),
-    responses((status = 200, description = "Every channel that matches.", body = Vec<schemas::Channel>),
+    responses((status = 200, description = "Every channel that matches; of more than 10,000, the first connected.", body = Vec<schemas::Channel>),
         (status = 400, description = "A filter is not understood.", body = ErrorBody)))]
 pub(super) async fn summary(
     State(state): State<SocialhubState>,
@@ -208,6 +195,57 @@ pub(super) async fn summary(
         return Ok(Json(Vec::new()));
     }
     Ok(Json(channels::summary(&state.pool, caller.tenant, &filter).await?))
+}
+
+/// A channel that the caller may see, active or not.
+pub(super) async fn seen(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<ChannelState, ApiError> {
+    let channel = state.commander.channel(&asked.context, id).await?.channel;
+    if channel.visible_to(asked.planner.role, &asked.planner.team_ids) {
+        return Ok(channel);
+    }
+    Err(ApiError::not_found("there is no such channel"))
+}
+
+/// Read a channel.
+#[utoipa::path(get, path = "/api2/channels/{id}", tag = "channels", operation_id = "getChannel",
+    params(("id" = String, Path, description = "The channel's id.")),
+    responses((status = 200, description = "The channel.", body = schemas::Channel),
+        (status = 404, description = "There is no such channel.", body = ErrorBody)))]
+pub(super) async fn get(
+    State(state): State<SocialhubState>,
+    asked: Asked,
+    PathId(id): PathId<ChannelId>,
+) -> Result<impl IntoResponse, ApiError> {
+    Ok(Json(channels::render(&seen(&state, &asked, id).await?)))
+}
+
+/// How far a deletion goes.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Deletion {
+    /// Leave nothing of the channel. Refused: it is for super administrators, and no user is one.
+    full_deletion: bool,
+}
+
+/// Take a channel out of use. Its posts stay.
+#[utoipa::path(delete, path = "/api2/channels/{id}", tag = "channels", operation_id = "deleteChannel",
+    params(("id" = String, Path, description = "The channel's id."), Deletion),
+    responses((status = 204, description = "It is not active any more."),
+        (status = 403, description = "Only super administrators may delete it fully.", body = ErrorBody),
+        (status = 404, description = "There is no such channel.", body = ErrorBody)))]
+pub(super) async fn delete(
+    State(state): State<SocialhubState>,
+    asked: Asked,
+    PathId(id): PathId<ChannelId>,
+    Query(deletion): Query<Deletion>,
+) -> Result<impl IntoResponse, ApiError> {
+    if deletion.full_deletion {
+        let message = "only super administrators may delete a channel fully; leave `fullDeletion` out to deactivate it";
+        return Err(ApiError::new(ErrorCode::AccessDenied, message));
+    }
+    seen(&state, &asked, id).await?;
+    Ok(gone(&state.commander.deactivate_channel(&asked.context, id).await?))
 }
 
 /// A channel as commands leave it, looking as it does in a list.

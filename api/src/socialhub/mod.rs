@@ -59,6 +59,7 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(channels::list))
         .routes(routes!(channels::summary))
         .routes(routes!(channels::placeholder))
+        .routes(routes!(channels::get, channels::delete))
         .routes(routes!(sandbox::connect))
         .routes(routes!(sandbox::behave))
         .routes(routes!(sandbox::items))

@@ -12,7 +12,12 @@ use palaver_domain::{
 };
 use serde::Deserialize;
 
-use super::{SocialhubState, channels::answer, context::Asked, schemas};
+use super::{
+    SocialhubState,
+    channels::{self, answer},
+    context::Asked,
+    schemas,
+};
 use crate::http::{ApiError, ErrorBody, Json, Paging, PathId};
 
 /// The longest a sandbox takes to answer.
@@ -70,8 +75,7 @@ pub(super) struct Told {
 
 /// A sandbox channel of the caller's account.
 async fn sandbox(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<(), ApiError> {
-    let channel = state.commander.channel(&asked.context, id).await?.channel;
-    if channel.connection == Connection::Sandbox && channel.visible_to(asked.planner.role, &asked.planner.team_ids) {
+    if channels::seen(state, asked, id).await?.connection == Connection::Sandbox {
         return Ok(());
     }
     Err(ApiError::not_found("there is no such sandbox channel"))
