@@ -1,7 +1,7 @@
 -- The log and what belongs to it. Migrations only ever add: the version before keeps running on the schema after.
 
 -- A superset of the table that postgres-es reads and writes: same names, types and primary key, then our columns.
--- Indexed text compares byte by byte: nobody sorts by it, and a locale's order would cost each append some percent.
+-- Indexed text compares byte by byte, which is quicker, and no new version of the system's locales spoils an index.
 CREATE TABLE events (
     aggregate_type text COLLATE "C" NOT NULL,
     aggregate_id   text COLLATE "C" NOT NULL,
