@@ -123,7 +123,7 @@ async fn run_all(
     if args.demo {
         wait_for_read_models(&started.app).await?;
     }
-    serve_until_the_end(started, workers, listener, settings, began, &ready, out).await
+    Box::pin(serve_until_the_end(started, workers, listener, settings, began, &ready, out)).await
 }
 
 /// Who starts a demo wants to see it, and its tokens are worth nothing before its users are read.
@@ -148,7 +148,8 @@ pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(
     let listener = server::bind(settings.listen).await?;
     let workers = log_alone(&app);
     let ready = json!({ "ready": true, "url": format!("http://{}", listener.local_addr()?) });
-    serve_until_the_end(Started { app, metrics, shutdown }, workers, listener, settings, began, &ready, out).await
+    let started = Started { app, metrics, shutdown };
+    Box::pin(serve_until_the_end(started, workers, listener, settings, began, &ready, out)).await
 }
 
 /// Serves until told to stop, or until a part ends that was not told to; then ends the rest in good order.
