@@ -196,7 +196,7 @@ async fn a_new_version_takes_over_and_the_old_process_steps_back() {
         .collect();
     let new_run = run(&new, &shutdown);
     // The old process steps back by itself, without being told.
-    tokio::time::timeout(Duration::from_secs(20), old_run).await.expect("the old worker ends").unwrap();
+    tokio::time::timeout(Duration::from_secs(120), old_run).await.expect("the old worker ends").unwrap();
     for n in 0..50 {
         old.append(tenant, &stream(n), 4, vec![anything(json!({ "n": 5 }))]).await;
     }
@@ -216,7 +216,7 @@ async fn a_new_version_takes_over_and_the_old_process_steps_back() {
     assert_eq!((rows, doubled), (700 * 4 + 50, 2 * (700 * 10 + 50 * 5)));
 
     // An old process that starts now does nothing, and can do nothing.
-    tokio::time::timeout(Duration::from_secs(5), run(&old, &shutdown)).await.expect("ends at once").unwrap();
+    tokio::time::timeout(Duration::from_secs(60), run(&old, &shutdown)).await.expect("ends at once").unwrap();
     let refused = old.engine.rebuild("ledger", &shutdown).await;
     assert!(matches!(refused, Err(EngineError::VersionMismatch { stored: 2, known: 1, .. })), "{refused:?}");
     shutdown.cancel();

@@ -8,9 +8,12 @@ pub const BATCH_EVENTS_MAX: i64 = 500;
 pub const REBUILD_BATCH_EVENTS_MAX: i64 = 2_000;
 /// How far behind a rebuild may be when it stops the live projection to take over.
 pub const TAKEOVER_EVENTS_MAX: i64 = 500;
-/// How long a takeover waits for readers to leave the old tables. Readers queue behind it for this long at most; it
-/// must stay well below PostgreSQL's `deadlock_timeout` (1 s), so that a takeover gives way before a reader is hurt.
+/// How long a takeover waits for readers to leave the old tables, at its first try; at each other, as much longer.
+/// Readers queue behind it for this long at most.
 pub const TAKEOVER_LOCK_TIMEOUT: Duration = Duration::from_millis(100);
+/// What that comes to at most, where readers take their time. It must stay below PostgreSQL's `deadlock_timeout` (1 s),
+/// so that a takeover gives way before a reader is hurt.
+pub const TAKEOVER_LOCK_TIMEOUT_MAX: Duration = Duration::from_millis(800);
 /// Takeovers tried before a rebuild gives up.
 pub const TAKEOVER_TRIES_MAX: u32 = 600;
 /// Between two tries of a takeover, while the live projection goes on.

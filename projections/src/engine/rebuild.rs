@@ -4,6 +4,8 @@
 //! Locks are taken in the order checkpoint, then tables, as everywhere in the engine. Readers know no order, so the
 //! takeover asks for the tables with a short timeout, and gives way rather than letting a reader run into a deadlock.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use palaver_eventstore::Position;
 use sqlx::{Connection, PgConnection};
@@ -12,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Context, EngineError, Generation, Projector, REBUILD_BATCH_EVENTS_MAX, REBUILD_PROGRESS_INTERVAL,
-    TAKEOVER_EVENTS_MAX, TAKEOVER_LOCK_TIMEOUT, TAKEOVER_RETRY_INTERVAL, TAKEOVER_TRIES_MAX,
+    TAKEOVER_EVENTS_MAX, TAKEOVER_LOCK_TIMEOUT, TAKEOVER_LOCK_TIMEOUT_MAX, TAKEOVER_RETRY_INTERVAL, TAKEOVER_TRIES_MAX,
     apply::{self, Care},
     checkpoint::{self, Checkpoint},
     error::{is_data_error, is_lock_timeout},
@@ -72,9 +74,9 @@ impl Rebuild<'_> {
         self.begin(db).await?;
         let mut position = self.fill(db, 0, shutdown).await?;
         self.analyze(db).await?;
-        for _ in 0..TAKEOVER_TRIES_MAX {
+        for attempt in 1..=TAKEOVER_TRIES_MAX {
             position = self.fill(db, position, shutdown).await?;
-            if let Some(position) = self.take_over(db).await? {
+            if let Some(position) = self.take_over(db, attempt).await? {
                 let seconds = self.began.elapsed().as_secs_f64();
                 let report = RebuildReport { events: self.events, position, seconds, quarantined: self.quarantined };
                 tracing::info!(projection, ?report, "rebuilt projection took over");
@@ -163,7 +165,7 @@ impl Rebuild<'_> {
 
     /// Stops the live projection by its checkpoint, catches up with it, and moves the tables. `None` when readers
     /// did not let go of the old tables; nothing has changed then.
-    async fn take_over(&mut self, db: &mut PgConnection) -> Result<Option<Position>, EngineError> {
+    async fn take_over(&mut self, db: &mut PgConnection, attempt: u32) -> Result<Option<Position>, EngineError> {
         let name = self.projector.name();
         let (events, quarantined) = (self.events, self.quarantined);
         let mut tx = db.begin().await?;
@@ -179,7 +181,8 @@ impl Rebuild<'_> {
             self.step(&mut tx, next.position, target, Care::Bisect).await?;
         }
         let old = live.as_ref().map(|live| live.tables.as_slice()).unwrap_or_default();
-        if !lock_tables(&mut tx, old).await? {
+        let patience = (TAKEOVER_LOCK_TIMEOUT * attempt).min(TAKEOVER_LOCK_TIMEOUT_MAX);
+        if !lock_tables(&mut tx, old, patience).await? {
             tx.rollback().await?;
             (self.events, self.quarantined) = (events, quarantined);
             return Ok(None);
@@ -198,14 +201,14 @@ impl Rebuild<'_> {
 
 /// All old tables for this transaction alone, or `false` when they are not to be had at once: readers queue behind
 /// the request, so it must not wait. The transaction is of no use after `false`.
-async fn lock_tables(tx: &mut PgConnection, tables: &[String]) -> Result<bool, EngineError> {
+async fn lock_tables(tx: &mut PgConnection, tables: &[String], patience: Duration) -> Result<bool, EngineError> {
     if tables.is_empty() {
         return Ok(true);
     }
     let names: Vec<String> = tables.iter().map(|table| checkpoint::qualified(Generation::Live, table)).collect();
     let lock = format!(
         "SET LOCAL lock_timeout = '{}ms'; LOCK TABLE {} IN ACCESS EXCLUSIVE MODE; SET LOCAL lock_timeout TO DEFAULT",
-        TAKEOVER_LOCK_TIMEOUT.as_millis(),
+        patience.as_millis(),
         names.join(", ")
     );
     match session::run(tx, &lock).await {
