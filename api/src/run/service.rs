@@ -2,7 +2,6 @@
 
 use std::{
     io::Write,
-    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -173,7 +172,7 @@ async fn serve_until_the_end(
         readiness.drain();
     });
     let shutdown = started.shutdown.clone();
-    let mut serving = pin!(server::serve(listener, router, &shutdown, settings.shutdown_grace));
+    let mut serving = Box::pin(server::serve(listener, router, &shutdown, settings.shutdown_grace));
     let (served, failed) = tokio::select! {
         served = &mut serving => (served, None),
         name = workers.ended_early() => {
