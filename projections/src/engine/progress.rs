@@ -207,7 +207,15 @@ impl Leading {
         if let Some(progress) = self.projections.0.each.get(self.projection) {
             progress.led_here.store(led_here, Ordering::Relaxed);
         }
-        metrics::gauge!("palaver_projection_led_here", "projection" => self.projection).set(f64::from(led_here));
+        let projection = self.projection;
+        metrics::gauge!("palaver_projection_led_here", "projection" => projection).set(f64::from(led_here));
+        if !led_here {
+            // Whoever leads now knows these; the last ones seen here would be read as those of today.
+            metrics::gauge!("palaver_projection_lag_events", "projection" => projection).set(f64::NAN);
+            metrics::gauge!("palaver_projection_lag_seconds", "projection" => projection).set(f64::NAN);
+            metrics::gauge!("palaver_projection_position", "projection" => projection).set(f64::NAN);
+            metrics::gauge!("palaver_projection_quarantined_streams", "projection" => projection).set(f64::NAN);
+        }
     }
 }
 
