@@ -106,6 +106,23 @@ impl Tallies {
             &attention,
             &n
         )
+        .execute(&mut *db)
+        .await?;
+        if n.iter().all(|n| *n > 0) {
+            return Ok(());
+        }
+        // Of the same rows, those that count nothing any more: a rebuild would not write them either.
+        sqlx::query!(
+            "DELETE FROM post_counters c
+             USING unnest($1::text[], $2::text[], $3::text[], $4::bool[])
+                   AS k (tenant_id, channel_id, status, needs_attention)
+             WHERE c.n = 0 AND c.tenant_id = k.tenant_id AND c.channel_id = k.channel_id AND c.status = k.status
+               AND c.needs_attention = k.needs_attention",
+            &tenants,
+            &channels,
+            &statuses,
+            &attention
+        )
         .execute(db)
         .await?;
         Ok(())
