@@ -12,6 +12,11 @@ use std::sync::Arc;
 
 use engine::{Projector, Rows};
 
+/// As PostgreSQL takes a list of them.
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}
+
 /// Every projection there is. One that is not in this list does not exist.
 pub fn all() -> Vec<Arc<dyn Projector>> {
     vec![

@@ -5,6 +5,5 @@ mod queries;
 
 pub use projector::{ChannelRow, ChannelsProjector, render};
 pub use queries::{
-    CHANNELS_PAGE_MAX, ChannelFilter, ChannelSort, ChannelStatus, Channels, Product, Teams, active_by_ids, by_id, ids,
-    list, summary, visible,
+    CHANNELS_PAGE_MAX, ChannelFilter, ChannelSort, ChannelStatus, Channels, Product, Teams, ids, list, summary, visible,
 };

@@ -1,13 +1,10 @@
 //! Lists of channels. An account has few of them, so every filter is read along the tenant's own index.
 
-use palaver_domain::{
-    AccountId, ChannelId, TeamId,
-    channels::{ChannelState, Network},
-};
+use palaver_domain::{AccountId, ChannelId, TeamId, channels::Network};
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Postgres, QueryBuilder, types::Json};
 
-use crate::posts::Order;
+use crate::{posts::Order, texts};
 
 /// Channels of one page.
 pub const CHANNELS_PAGE_MAX: i64 = 1_000;
@@ -72,10 +69,6 @@ pub struct ChannelFilter {
 pub struct Channels {
     pub count: i64,
     pub data: Vec<Box<RawValue>>,
-}
-
-fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
-    ids.iter().map(ToString::to_string).collect()
 }
 
 impl ChannelFilter {
@@ -203,40 +196,4 @@ pub async fn visible(
         teams.as_deref()
     );
     rows.fetch_all(db).await?.into_iter().map(|row| Ok((id(&row.id)?, row.active))).collect()
-}
-
-/// Those of `ids` that are active channels of the tenant, in the order of `ids`.
-///
-/// # Errors
-/// When the database can not answer.
-pub async fn active_by_ids(
-    db: impl PgExecutor<'_>,
-    tenant: AccountId,
-    ids: &[ChannelId],
-) -> Result<Vec<ChannelState>, sqlx::Error> {
-    let rows = sqlx::query!(
-        r#"SELECT c.state AS "state: Json<ChannelState>"
-           FROM unnest($2::text[]) WITH ORDINALITY AS wanted (id, place) JOIN channels c ON c.id = wanted.id
-           WHERE c.tenant_id = $1 AND c.active ORDER BY wanted.place"#,
-        tenant.to_string(),
-        &texts(ids)
-    );
-    Ok(rows.fetch_all(db).await?.into_iter().map(|row| row.state.0).collect())
-}
-
-/// The tenant's channel with this id, active or not.
-///
-/// # Errors
-/// When the database can not answer.
-pub async fn by_id(
-    db: impl PgExecutor<'_>,
-    tenant: AccountId,
-    channel: ChannelId,
-) -> Result<Option<ChannelState>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT state AS "state: Json<ChannelState>" FROM channels WHERE id = $1 AND tenant_id = $2"#,
-        channel.to_string(),
-        tenant.to_string()
-    );
-    Ok(row.fetch_optional(db).await?.map(|row| row.state.0))
 }

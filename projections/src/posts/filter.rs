@@ -9,6 +9,7 @@ use palaver_domain::{
 use sqlx::{Postgres, QueryBuilder};
 
 use super::words;
+use crate::texts;
 
 /// Who asks, and what they may see.
 #[derive(Clone, Debug)]
@@ -102,10 +103,6 @@ pub(super) fn in_postgres(time: DateTime<Utc>) -> DateTime<Utc> {
     const SECONDS: (i64, i64) = (-62_135_596_800, 253_402_300_799);
     let seconds = time.timestamp().clamp(SECONDS.0, SECONDS.1);
     if seconds == time.timestamp() { time } else { DateTime::from_timestamp(seconds, 0).unwrap_or(time) }
-}
-
-pub(super) fn texts<T: ToString>(ids: &[T]) -> Vec<String> {
-    ids.iter().map(ToString::to_string).collect()
 }
 
 /// The channels to look at: all of the filter's that are visible, or `None` for any whatever.

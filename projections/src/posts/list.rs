@@ -6,10 +6,8 @@ use palaver_domain::posts::Status;
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Postgres, QueryBuilder, types::Json};
 
-use super::{
-    Grouping, Order, Page, PostFilter, SortBy, Viewer,
-    filter::{channels_seen, texts},
-};
+use super::{Grouping, Order, Page, PostFilter, SortBy, Viewer, filter::channels_seen};
+use crate::texts;
 
 /// Entries of one page.
 pub const PAGE_POSTS_MAX: i64 = 1_000;

@@ -4,4 +4,4 @@ mod projector;
 mod queries;
 
 pub use projector::{PublishScheduleProjector, ScheduleRow};
-pub use queries::{Due, Unresolved, next_due, release, take_due, take_unresolved};
+pub use queries::{Due, Unresolved, take_due, take_unresolved};

@@ -112,28 +112,3 @@ pub async fn take_unresolved(
     });
     rows.collect()
 }
-
-/// Gives a taken row back before its time, so that it can be taken at once.
-///
-/// # Errors
-/// When the database can not answer.
-pub async fn release(db: impl PgExecutor<'_>, post: PostId) -> Result<(), sqlx::Error> {
-    sqlx::query!("UPDATE publish_schedule SET taken_until = NULL WHERE post_id = $1", post.to_string())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// When there will be something to take again: the earliest time at which a post is due, or a taken row is free.
-///
-/// # Errors
-/// When the database can not answer.
-pub async fn next_due(db: impl PgExecutor<'_>) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
-    sqlx::query_scalar!(
-        "SELECT least(
-             (SELECT min(due_at) FROM publish_schedule WHERE state = 'due' AND taken_until IS NULL),
-             (SELECT min(taken_until) FROM publish_schedule WHERE taken_until IS NOT NULL))"
-    )
-    .fetch_one(db)
-    .await
-}

@@ -1,7 +1,6 @@
-//! The users of an account, as needed to tell who calls and what they may do.
+//! The users of an account, as needed to tell who calls and what they may do. They are looked up with their tokens, where
+//! tokens are.
 
 mod projector;
-mod queries;
 
 pub use projector::UsersProjector;
-pub use queries::{by_id, by_name};

@@ -5,11 +5,38 @@ use palaver_domain::identity::{User, UserEvent, UserState};
 use palaver_eventstore::RecordedEvent;
 use sqlx::PgConnection;
 
-use super::queries::UserColumns;
 use crate::engine::{Change, ProjectionError, RowProjector};
 
 /// The projection `users`.
 pub struct UsersProjector;
+
+/// A row, before its text is read as what it means.
+struct UserColumns {
+    id: String,
+    tenant_id: String,
+    user_name: String,
+    role: String,
+    team_ids: Vec<String>,
+}
+
+impl TryFrom<UserColumns> for UserState {
+    type Error = sqlx::Error;
+
+    fn try_from(row: UserColumns) -> Result<Self, sqlx::Error> {
+        fn read<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+            text: &str,
+        ) -> Result<T, sqlx::Error> {
+            text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+        }
+        Ok(Self {
+            id: read(&row.id)?,
+            account_id: read(&row.tenant_id)?,
+            role: read(&row.role)?,
+            team_ids: row.team_ids.iter().map(|id| read(id)).collect::<Result<_, _>>()?,
+            user_name: row.user_name,
+        })
+    }
+}
 
 impl RowProjector for UsersProjector {
     const NAME: &'static str = "users";
