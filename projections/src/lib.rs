@@ -6,6 +6,7 @@ pub mod engine;
 pub mod post_feed;
 pub mod posts;
 pub mod publish_schedule;
+pub mod times;
 pub mod users;
 
 use std::sync::Arc;

@@ -177,6 +177,7 @@ pub(super) struct SandboxItem {
     pub content: Value,
     /// How often it was sent. More than once would be a fault.
     pub submissions: i32,
+    #[serde(serialize_with = "palaver_projections::times::serialize")]
     pub accepted_time: DateTime<Utc>,
 }
 

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 
 use crate::{
     engine::{Change, ProjectionError, RowProjector, json_text},
-    posts::time,
+    times,
 };
 
 /// The projection `post_feed`.
@@ -67,7 +67,7 @@ pub fn comment(
 fn render(place: Place, id: FeedItemId, user: Option<UserId>, saying: &Saying<'_>) -> Value {
     let mut doc = json!({
         "_id": id, "accountId": place.tenant, "channelId": place.channel, "postId": place.post,
-        "createdTime": time(place.at),
+        "createdTime": times::json(place.at),
     });
     let mut put = |name: &str, value: Value| {
         if let Some(doc) = doc.as_object_mut() {
@@ -123,7 +123,9 @@ fn sayings(event: &PostEvent) -> Vec<Saying<'_>> {
         PostEvent::Planned { .. } => vec![history("created")],
         PostEvent::SavedAsDraft => vec![Saying::System { message: "saved as draft" }],
         PostEvent::Suggested { .. } => vec![history("suggested")],
-        PostEvent::Approved { publish_time } => vec![history_with("approved", "publishTime", time(*publish_time))],
+        PostEvent::Approved { publish_time } => {
+            vec![history_with("approved", "publishTime", times::json(*publish_time))]
+        }
         PostEvent::Rejected { message, item_id } => {
             let said = message.as_ref().map(|message| Saying::Comment { id: *item_id, message, mentions: &[] });
             std::iter::once(history("rejected")).chain(said).collect()

@@ -21,8 +21,10 @@ pub const CALENDAR_DAYS_MAX: i64 = 400;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct DayCount {
     /// Inclusive.
+    #[serde(serialize_with = "crate::times::serialize")]
     pub since: DateTime<Utc>,
     /// Exclusive: the beginning of the next day.
+    #[serde(serialize_with = "crate::times::serialize")]
     pub until: DateTime<Utc>,
     pub data: BTreeMap<String, i64>,
 }
@@ -210,6 +212,17 @@ mod tests {
         ] {
             assert_eq!(hours(since, until, zone), expected, "{zone} {since} {until}");
         }
+    }
+
+    #[test]
+    fn a_day_shows_its_times_like_every_other_answer() {
+        let day = DayCount {
+            since: time("2026-01-01T00:00:00Z"),
+            until: time("2026-01-02T00:00:00Z"),
+            data: BTreeMap::new(),
+        };
+        let expected = r#"{"since":"2026-01-01T00:00:00.000Z","until":"2026-01-02T00:00:00.000Z","data":{}}"#;
+        assert_eq!(serde_json::to_string(&day).unwrap(), expected);
     }
 
     #[test]

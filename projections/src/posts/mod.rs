@@ -14,4 +14,3 @@ pub use filter::{Grouping, Order, Page, PostFilter, SortBy, Viewer};
 pub use list::{Listed, PAGE_POSTS_MAX, counts, list};
 pub use projector::{PostRow, PostsProjector};
 pub use render::render;
-pub(crate) use render::time;

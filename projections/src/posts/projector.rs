@@ -22,7 +22,7 @@ pub struct PostRow {
 
 impl RowProjector for PostsProjector {
     const NAME: &'static str = "posts";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const AGGREGATE: &'static [&'static str] = &[Post::TYPE];
     const SCHEMA: &'static str = include_str!("schema.sql");
     const TABLES: &'static [&'static str] = &["posts", "post_counters", "post_calendar"];
