@@ -181,7 +181,7 @@ impl Projector for Ledger {
 
 /// Waits for something that must come to be.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    for _ in 0..400 {
+    for _ in 0..4_000 {
         if holds().await {
             return;
         }
