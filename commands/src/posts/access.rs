@@ -35,10 +35,14 @@ impl Planner {
 
     /// The channel, when this planner may plan for it.
     pub(super) async fn channel(&self, work: &mut Work, id: ChannelId) -> Result<ChannelState, CommandError> {
-        let loaded = work.get::<Channel>(id).await?;
-        let channel = loaded.aggregate.existing().ok();
+        let channel = match work.get::<Channel>(id).await {
+            Ok(loaded) => loaded.aggregate.existing().ok().cloned(),
+            // Another account's, of which nobody here may learn that it exists.
+            Err(CommandError::Refused(_)) => None,
+            Err(error) => return Err(error),
+        };
         let usable = channel.filter(|channel| channel.active && channel.visible_to(self.role, &self.team_ids));
-        usable.cloned().ok_or_else(|| {
+        usable.ok_or_else(|| {
             // Source: seed 003, POST /cp/postGroups: 404 for a channel that is unknown, inactive, or not theirs.
             let message = format!("channel {id} does not exist, is not active, or is not yours to use");
             Failure::new(FailureKind::NotFound, "NotFoundError", message).into()
