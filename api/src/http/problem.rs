@@ -208,6 +208,11 @@ impl IntoResponse for ApiError {
         {
             set(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            // The rest of the body stays unread, so nothing can follow it. A client that is not told would lose the
+            // next request that it sends on this connection.
+            set(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         if let Some(allow) = self.allow {
             set(header::ALLOW, allow);
         }
