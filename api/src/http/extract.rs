@@ -93,6 +93,10 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
             format!("the body holds the character U+0000 at line {line} column {column}, which can not be stored");
         return Err(ApiError::bad_request(message));
     }
+    // Read as a sequence of its fields, an array would pass for an object.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(ApiError::bad_request("the body must be an object, is an array"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
