@@ -93,14 +93,14 @@ impl App {
         let router = OpenApiRouter::with_openapi(openapi::base())
             .merge(system::router(readiness, metrics))
             .merge(socialhub::router(socialhub));
-        let (router, _) = openapi::publish(router, ROUTES)?;
+        let (router, document) = openapi::publish(router, ROUTES)?;
         Ok(enclose(
             router,
             Shell {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 credentials: Arc::new(DatabaseCredentials::new(self.database.pool().clone())),
-                routes: RouteTable::new(ROUTES),
+                routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
                 body_limit_bytes: settings.body_limit_bytes,
                 request_timeout: settings.request_timeout,

@@ -6,7 +6,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use axum::http::Method;
 use palaver_domain::identity::{Permission, Role};
 use utoipa::openapi::{
-    ContentBuilder, OpenApi, PathItem, Ref, ResponseBuilder, extensions::ExtensionsBuilder, path::Operation,
+    ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
+    extensions::ExtensionsBuilder,
+    path::{Operation, ParameterIn},
     security::SecurityRequirement,
 };
 
@@ -132,11 +134,15 @@ const fn page(path: &'static str) -> Route {
 
 /// The table, ready to be asked. Cheap to clone.
 #[derive(Clone)]
-pub struct RouteTable(Arc<HashMap<&'static str, Vec<Route>>>);
+pub struct RouteTable {
+    by_path: Arc<HashMap<&'static str, Vec<Route>>>,
+    /// By method and path. A route that is not in it takes whatever it is given.
+    query_parameters: Arc<HashMap<(&'static str, &'static str), Vec<String>>>,
+}
 
 impl fmt::Debug for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RouteTable({} paths)", self.0.len())
+        write!(f, "RouteTable({} paths)", self.by_path.len())
     }
 }
 
@@ -155,11 +161,35 @@ impl RouteTable {
         for route in routes {
             by_path.entry(route.path).or_default().push(*route);
         }
-        Self(Arc::new(by_path))
+        Self { by_path: Arc::new(by_path), query_parameters: Arc::default() }
+    }
+
+    /// Lets the routes of a surface take those query parameters alone that the document tells of. Operators' routes
+    /// are left out: what probes and scrapers append to an address is none of our business.
+    #[must_use]
+    pub fn with_query_parameters(mut self, document: &OpenApi) -> Self {
+        let mut known = HashMap::new();
+        for route in self.by_path.values().flatten().filter(|route| route.surface != Surface::System) {
+            let item = document.paths.paths.get(route.path);
+            let operation = item.into_iter().flat_map(operations).find(|(method, _)| *method == route.method);
+            let parameters = operation.and_then(|(_, operation)| operation?.parameters.as_ref());
+            let in_query = parameters.into_iter().flatten().filter_map(|parameter| match parameter {
+                RefOr::T(one) if one.parameter_in == ParameterIn::Query => Some(one.name.clone()),
+                _ => None,
+            });
+            known.insert((route.method, route.path), in_query.collect());
+        }
+        self.query_parameters = Arc::new(known);
+        self
+    }
+
+    /// The query parameters that a route takes beside the token; `None` when nobody has said.
+    pub fn query_parameters(&self, route: &Route) -> Option<&[String]> {
+        self.query_parameters.get(&(route.method, route.path)).map(Vec::as_slice)
     }
 
     pub fn find(&self, method: &Method, path: &str) -> Found {
-        let Some(routes) = self.0.get(path) else { return Found::Nothing };
+        let Some(routes) = self.by_path.get(path) else { return Found::Nothing };
         let wanted = if *method == Method::HEAD { "GET" } else { method.as_str() };
         if let Some(route) = routes.iter().find(|route| route.method == wanted) {
             return Found::Route(*route);
@@ -173,7 +203,7 @@ impl RouteTable {
     }
 
     pub fn surface(&self, path: &str) -> Option<Surface> {
-        self.0.get(path)?.first().map(|route| route.surface)
+        self.by_path.get(path)?.first().map(|route| route.surface)
     }
 }
 

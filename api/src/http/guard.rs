@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, ErrorCode, Shell, accept, idempotency};
+use super::{ApiError, ErrorCode, Shell, accept, idempotency, query};
 use crate::{
     auth::{self, Caller},
     permissions::{Access, Found},
@@ -50,6 +50,9 @@ async fn prepare(shell: &Arc<Shell>, mut request: Request) -> Result<(Request, O
             Some(caller)
         }
     };
+    if let Some(known) = shell.routes.query_parameters(&route) {
+        query::check_names(request.uri().query().unwrap_or_default(), known)?;
+    }
     let mut request = {
         request.extensions_mut().insert(Arc::clone(shell));
         idempotency::attach(request, caller.as_ref()).await?

@@ -20,8 +20,8 @@ use crate::auth::ACCESSTOKEN;
 
 /// Different names in one query; each pair is looked up among them.
 const PARAMETERS_MAX: usize = 200;
-/// Names that other extractors take from the same query.
-const TAKEN_ELSEWHERE: [&str; 3] = [ACCESSTOKEN, "offset", "count"];
+/// Names that [`super::Paging`] takes from the same query.
+const TAKEN_ELSEWHERE: [&str; 2] = ["offset", "count"];
 
 /// The query as a `T`. Fields of `T` are scalars, unit enums, options and lists of these; `flatten` does not work,
 /// since it forgets the types that the text has to be read as.
@@ -34,7 +34,7 @@ impl<T: DeserializeOwned> Query<T> {
     pub fn parse(query: &str) -> Result<T, ApiError> {
         let (value, unknown) = read(query)?;
         match unknown.iter().find(|name| !TAKEN_ELSEWHERE.contains(&name.as_str())) {
-            Some(name) => Err(ApiError::bad_request(format!("query parameter `{name}` is not known here"))),
+            Some(name) => Err(ApiError::bad_request(unknown_name(name))),
             None => Ok(value),
         }
     }
@@ -53,11 +53,31 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+fn unknown_name(name: &str) -> String {
+    format!("query parameter `{name}` is not known here")
+}
+
+/// # Errors
+/// `BadRequestError` when a name, the token's aside, is none of `known`.
+pub(super) fn check_names(query: &str, known: &[String]) -> Result<(), ApiError> {
+    for (name, _) in pairs(query)? {
+        let (base, _) = split_index(&name);
+        if base != ACCESSTOKEN && !known.iter().any(|known| known == base) {
+            return Err(ApiError::bad_request(unknown_name(&name)));
+        }
+    }
+    Ok(())
+}
+
 /// Names and values in order, decoded.
 ///
 /// # Errors
-/// `BadRequestError` when a character can not be stored.
+/// `BadRequestError` when a character can not be stored, or is none.
 pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+    // Left to itself, the parser would put another character in the place of what is none.
+    if percent_encoding::percent_decode_str(query).decode_utf8().is_err() {
+        return Err(ApiError::bad_request("the query string is not percent-encoded UTF-8"));
+    }
     let pairs: Vec<(String, String)> = serde_html_form::from_str(query)
         .map_err(|error| ApiError::bad_request(format!("the query string can not be read: {error}")))?;
     match pairs.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
@@ -70,7 +90,9 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
 }
 
 fn read<T: DeserializeOwned>(query: &str) -> Result<(T, Vec<String>), ApiError> {
-    let fields = gather(pairs(query)?)?;
+    let mut pairs = pairs(query)?;
+    pairs.retain(|(name, _)| name != ACCESSTOKEN);
+    let fields = gather(pairs)?;
     let unknown = RefCell::new(Vec::new());
     let source = Fields { fields: fields.iter(), current: None, unknown: &unknown };
     let value = T::deserialize(source).map_err(|QueryError(message)| ApiError::bad_request(message))?;
@@ -143,6 +165,10 @@ impl de::Error for QueryError {
 
     fn missing_field(field: &'static str) -> Self {
         Self(format!("query parameter `{field}` is missing"))
+    }
+
+    fn unknown_field(field: &str, _: &'static [&'static str]) -> Self {
+        Self(unknown_name(field))
     }
 }
 

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::{
     SocialhubState,
     context::{Asked, AskedOrder, gone, teams_of, written},
+    posts::list::check_search,
     schemas,
 };
 use crate::{
@@ -112,6 +113,7 @@ pub(super) async fn list(
     Query(asking): Query<Asking>,
     paging: Paging,
 ) -> Result<impl IntoResponse, ApiError> {
+    check_search(asking.search.as_deref())?;
     let wanted: Vec<String> = asking.networks.iter().chain(&asking.network).cloned().collect();
     let known = networks(&wanted);
     // Asked for what no channel has: an empty filter would answer with everything instead.

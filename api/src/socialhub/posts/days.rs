@@ -13,7 +13,7 @@ use palaver_projections::{
 };
 use serde::Deserialize;
 
-use super::list::{FILTER_IDS_MAX, MODELS, check_range};
+use super::list::{FILTER_IDS_MAX, MODELS, check_range, check_statuses};
 use crate::{
     auth::Caller,
     http::{ApiError, ErrorBody, Json, Query, ReadAfter, one_or_many},
@@ -25,7 +25,7 @@ const ZONE_DEFAULT: Tz = Tz::Europe__Berlin;
 
 /// Which days, and of which posts.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = PostDays)]
 pub(in crate::socialhub) struct Asking {
     since: DateTime<Utc>,
@@ -66,7 +66,7 @@ pub(in crate::socialhub) struct Range {
 
 /// The filter of the other route, in the body.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[schema(as = PostDaysFilter)]
 pub(in crate::socialhub) struct Of {
     #[schema(value_type = Vec<String>, max_items = 10000)]
@@ -113,6 +113,7 @@ pub(in crate::socialhub) async fn by_body(
 ) -> Result<impl IntoResponse, ApiError> {
     let zone = zone(asking.tz.as_deref())?;
     check_days(asking.since, asking.until)?;
+    check_statuses(&asking.status)?;
     check_lengths(&[
         ("channelIds", asking.channel_ids.len()),
         ("assignees", asking.assignees.len()),

@@ -33,7 +33,7 @@ enum AskedGrouping {
 
 /// Which posts. A filter that is left out does not filter.
 #[derive(Debug, Deserialize, utoipa::IntoParams, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 #[derive(Default)]
 #[into_params(parameter_in = Query)]
 #[schema(as = PostFilter)]
@@ -109,6 +109,22 @@ const SEARCH_CHARS_MAX: usize = 500;
 /// Ids in one filter. Source: seed 003, `POST /cp/posts/aggregates/day`.
 pub(super) const FILTER_IDS_MAX: usize = 10_000;
 
+/// A search that costs no more than it may.
+pub(in crate::socialhub) fn check_search(search: Option<&str>) -> Result<(), ApiError> {
+    if search.is_some_and(|search| search.chars().count() > SEARCH_CHARS_MAX) {
+        return Err(ApiError::bad_request(format!("`search` takes at most {SEARCH_CHARS_MAX} characters")));
+    }
+    Ok(())
+}
+
+/// Statuses that a post can be found in. Source: seed 003, `status` of the lists, which leaves `deleted` out.
+pub(super) fn check_statuses(statuses: &[Status]) -> Result<(), ApiError> {
+    if statuses.contains(&Status::Deleted) {
+        return Err(ApiError::bad_request("`status` can not be `deleted`: what is deleted is in no list"));
+    }
+    Ok(())
+}
+
 impl Asking {
     fn read(self) -> Result<(PostFilter, Page), ApiError> {
         let paging = Paging::new(self.offset, self.count)?;
@@ -122,9 +138,8 @@ impl Asking {
             let message = format!("`count` must be between 0 and {GROUPS_MAX} with `groupBy`, is {}", paging.count);
             return Err(ApiError::bad_request(message));
         }
-        if self.search.as_ref().is_some_and(|search| search.chars().count() > SEARCH_CHARS_MAX) {
-            return Err(ApiError::bad_request(format!("`search` takes at most {SEARCH_CHARS_MAX} characters")));
-        }
+        check_search(self.search.as_deref())?;
+        check_statuses(&self.status)?;
         for (name, length) in [
             ("channelIds", self.channel_ids.len()),
             ("assignees", self.assignees.len()),
