@@ -1,0 +1,212 @@
+//! Who may call what, and whose things they see. Generated from the table that the service itself goes by, and held
+//! against what it publishes.
+
+use palaver_api::permissions::{Access, ROUTES, Route, Surface};
+use palaver_domain::identity::Role;
+use palaver_tests::{Answer, Client, Request};
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use crate::{bad_input::shaped, now, shared};
+
+const UNKNOWN: &str = "0123456789abcdef01234567";
+
+fn guarded() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().filter(|route| route.access != Access::Public)
+}
+
+fn request(client: &Client, route: &Route, id: &str) -> Request {
+    let method: Method = route.method.parse().unwrap();
+    client.request(method, &route.path.replace("{id}", id))
+}
+
+fn name(route: &Route) -> String {
+    format!("{} {}", route.method, route.path)
+}
+
+#[tokio::test]
+async fn every_role_passes_where_the_table_lets_it_and_nowhere_else() {
+    let service = shared().await;
+    let account = service.account("Roles").await;
+    let mut refused = 0;
+    for role in Role::ALL {
+        let client = account.as_role(role).await;
+        for route in guarded() {
+            // Sent with what nobody could make sense of: who may not call learns nothing of what is wrong with it.
+            let request = request(&client, route, "no-id").header("content-type", "application/json").body("{");
+            let answer = request.await;
+            let missing = route.access.missing(role);
+            if missing.is_empty() {
+                assert!(![401, 403, 500].contains(&answer.status), "{role} {}: {}", name(route), answer.body);
+                continue;
+            }
+            refused += 1;
+            let answer = answer.is(403, "InsufficientPermissions");
+            shaped(&answer, &name(route));
+            for permission in missing {
+                assert!(
+                    answer.text("message").contains(permission.as_str()),
+                    "{role} {}: {}",
+                    name(route),
+                    answer.body
+                );
+            }
+        }
+    }
+    assert!(refused > 20, "roles differ: {refused}");
+}
+
+#[tokio::test]
+async fn only_a_valid_token_opens_a_guarded_route() {
+    let service = shared().await;
+    let account = service.account("Tokens").await;
+    let (anonymous, expired, revoked) =
+        (service.anonymous(), account.as_role(Role::Admin).await, account.as_role(Role::Admin).await);
+    let pool = service.pool().await;
+    expired.get("/api2/channels").await.ok();
+    revoked.get("/api2/channels").await.ok();
+    for (client, column) in [(&expired, "expires_at"), (&revoked, "revoked_at")] {
+        let changed = sqlx::query(&format!("UPDATE access_tokens SET {column} = $1 WHERE user_id = $2"))
+            .bind(now() - chrono::TimeDelta::seconds(1))
+            .bind(client.user.as_deref().unwrap())
+            .execute(&pool)
+            .await
+            .unwrap();
+        assert_eq!(changed.rows_affected(), 1);
+    }
+    // No token is kept that could be stolen from the database.
+    let kept: Vec<u8> = sqlx::query("SELECT token_hash FROM access_tokens WHERE user_id = $1")
+        .bind(expired.user.as_deref().unwrap())
+        .fetch_one(&pool)
+        .await
+        .unwrap()
+        .get(0);
+    assert_ne!(kept, expired.token().unwrap().as_bytes());
+
+    let bearer = |token: &str| format!("Bearer {token}");
+    for route in guarded() {
+        let answers = [
+            request(&anonymous, route, UNKNOWN).await,
+            request(&anonymous, route, UNKNOWN).header("authorization", &bearer("wrong")).await,
+            request(&anonymous, route, UNKNOWN).header("authorization", "Bearer ").await,
+            request(&expired, route, UNKNOWN).await,
+            request(&revoked, route, UNKNOWN).await,
+        ];
+        for answer in answers {
+            let answer = answer.is(401, "AccessTokenInvalidError");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+            shaped(&answer, &name(route));
+        }
+    }
+    let wrong = anonymous.get(&format!("/api2/channels?accesstoken={}", "x".repeat(5_000))).await;
+    wrong.is(401, "AccessTokenInvalidError");
+    for route in ROUTES.iter().filter(|route| route.access == Access::Public && !route.path.contains('{')) {
+        let answer = request(&anonymous, route, "").await;
+        assert!(answer.status < 400, "{}: {}", name(route), answer.status);
+    }
+}
+
+#[tokio::test]
+async fn the_document_says_what_every_route_needs() {
+    let service = shared().await;
+    let document = service.anonymous().get("/openapi.json").await.ok().body;
+    let mut described = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            described += 1;
+            let row = ROUTES.iter().find(|row| row.path == path && row.method.eq_ignore_ascii_case(method));
+            let row = row.unwrap_or_else(|| panic!("{method} {path} has no row"));
+            let names = |permissions: &[palaver_domain::identity::Permission]| {
+                permissions.iter().map(|permission| permission.as_str()).collect::<Vec<_>>()
+            };
+            let expected = match row.access {
+                Access::Public | Access::Authenticated => json!({ "all": [] }),
+                Access::Needs(all) => json!({ "all": names(all) }),
+                Access::Any(some) => json!({ "any": names(some) }),
+            };
+            assert_eq!(operation["x-permissions"], expected, "{method} {path}");
+            let open = row.access == Access::Public;
+            assert_eq!(operation["security"].as_array().unwrap().is_empty(), open, "{method} {path}");
+        }
+    }
+    assert_eq!(described, ROUTES.iter().filter(|row| row.documented).count());
+}
+
+/// What a caller sends who knows another account's ids, with bodies that would be right there.
+fn body(route: &Route, channel: &str) -> Option<Value> {
+    match (route.method, route.path) {
+        ("POST", "/api2/cp/postGroups") => Some(json!({ "channelIds": [channel] })),
+        ("POST", "/api2/cp/posts/{id}/feed") => Some(json!({ "message": "mine now" })),
+        ("PUT", _) => Some(json!({ "behaviour": "refuse" })),
+        ("PATCH", _) => Some(json!({ "content": { "text": "mine now" } })),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_account_is_not_there() {
+    let service = shared().await;
+    let (ours, theirs) = (service.account("Ours").await, service.account("Theirs").await);
+    let (us, them) = (ours.admin(), theirs.admin());
+    let channel = them.sandbox("Theirs").await;
+    let post = them.draft(&channel, "theirs").await;
+    them.edit(&post, json!({ "publishTime": "2031-05-05T10:00:00Z" })).await;
+    let group = them.read(&post).await["postGroupId"].as_str().unwrap().to_owned();
+    let theirs_before = everything(them, &group).await;
+    let position = them.edit(&post, json!({})).await.position();
+
+    let mut asked = 0;
+    for route in guarded().filter(|route| route.surface == Surface::Socialhub) {
+        let id = match route.path {
+            path if path.contains("/postGroups/{id}") => &group,
+            path if path.contains("/channels/") && path.contains("{id}") => &channel,
+            path if path.contains("{id}") => &post,
+            "/api2/cp/postGroups" => "",
+            _ => continue,
+        };
+        let send = |id: &str| {
+            let request = request(us, route, id);
+            body(route, if id == UNKNOWN { UNKNOWN } else { &channel })
+                .map_or(request, |_| request_with(us, route, id, &channel))
+        };
+        let found = send(id).await.is(404, "NotFoundError");
+        let unknown = send(UNKNOWN).await.is(404, "NotFoundError");
+        if !id.is_empty() {
+            assert_eq!(found.body, unknown.body, "{}: the two can not be told apart", name(route));
+        }
+        asked += 1;
+    }
+    assert!(asked >= 18, "{asked}");
+    let mine = everything(us, &group).await;
+    for (name, listed) in mine {
+        assert!(!listed.to_string().contains(&post) && !listed.to_string().contains(&channel), "{name}: {listed}");
+        assert!(listed["count"].as_i64().unwrap_or_default() == 0, "{name}: {listed}");
+    }
+    let days = json!({ "since": "2031-05-05T00:00:00Z", "until": "2031-05-06T00:00:00Z", "tz": "UTC", "channelIds": [channel] });
+    let day = |client: &Client| client.post("/api2/cp/posts/aggregates/day").json(days.clone()).after(position);
+    assert_eq!(day(us).await.ok().body[0]["data"], json!({}));
+    assert_eq!(day(them).await.ok().body[0]["data"], json!({ "facebook": 1 }));
+    assert_eq!(everything(them, &group).await, theirs_before, "and nothing has happened to it");
+}
+
+fn request_with(client: &Client, route: &Route, id: &str, channel: &str) -> Request {
+    let request = request(client, route, id);
+    match body(route, channel) {
+        Some(body) => request.json(body),
+        None => request,
+    }
+}
+
+/// All lists there are, with filters that name another's things.
+async fn everything(client: &Client, group: &str) -> Vec<(&'static str, Value)> {
+    let of = |answer: Answer| answer.ok().body;
+    vec![
+        ("posts", of(client.get("/api2/cp/posts").await)),
+        ("group", of(client.get(&format!("/api2/cp/posts?postGroupId={group}")).await)),
+        ("groups", of(client.get("/api2/cp/posts?groupBy=postGroup").await)),
+        ("counts", of(client.get("/api2/cp/posts/counts").await)),
+        ("channels", of(client.get("/api2/channels").await)),
+        ("summary", of(client.get("/api2/channels/summary").await)),
+    ]
+}
