@@ -255,7 +255,7 @@ async fn a_body_that_can_not_be_read_is_refused_with_the_place() {
         (String::new(), "the body is not JSON: EOF while parsing a value at line 1 column 0"),
         ("{\n  \"posts\": [}".to_owned(), "the body is not JSON: expected value at line 2 column 13"),
         (r#"{"posts":[]} x"#.to_owned(), "the body is not JSON: trailing characters at line 1 column 14"),
-        ("[]".to_owned(), "the body: invalid length 0, expected an object at line 1 column 2"),
+        ("[]".to_owned(), "the body must be an object, is an array"),
         ("7".to_owned(), "the body: invalid type: integer `7`, expected an object at line 1 column 1"),
         ("{}".to_owned(), "the body: missing field `posts` at line 1 column 2"),
         (r#"{"posts":[],"posts":[]}"#.to_owned(), "the body: duplicate field `posts` at line 1 column 19"),
