@@ -11,6 +11,7 @@ mod schema;
 mod snapshots;
 mod stale;
 mod stock;
+mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,13 +1,13 @@
 //! `/api2/channels/{id}`: a channel is read by whoever sees it, and taken out of use by administrators.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 use palaver_domain::{TeamId, identity::Role};
-use palaver_tests::Service;
 use serde_json::json;
+
+use super::shared;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_channel_is_read_by_whoever_sees_it_and_taken_out_of_use_by_administrators() {
-    let mut service = Service::up().await;
+    let service = shared().await;
     let account = service.account("Acme").await;
     let (ours, theirs) = (TeamId::from_bytes([1; 12]), TeamId::from_bytes([2; 12]));
     let body = json!({ "name": "One", "socialNetwork": "FACEBOOK", "teamIds": [ours] });
@@ -35,5 +35,4 @@ async fn a_channel_is_read_by_whoever_sees_it_and_taken_out_of_use_by_administra
     assert_eq!(admin.get(in_use).after(gone.position()).await.ok().body, json!([]));
     assert_eq!(admin.delete(&format!("{path}?fullDeletion=false")).await.status, 204, "it is out of use already");
     assert_eq!(admin.get(&path).await.ok().body["name"], "One", "its posts still name it");
-    service.stop().await;
 }

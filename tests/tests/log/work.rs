@@ -1,5 +1,4 @@
 //! What a unit of work promises to the use cases that are built on it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 use std::sync::Arc;
 
