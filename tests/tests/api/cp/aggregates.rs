@@ -19,9 +19,9 @@ async fn days_are_those_of_the_zone_and_their_posts_those_of_the_filter() {
     // From 30 March 2031 on, Berlin's day begins an hour earlier: the day itself has 23 hours.
     let (since, until) = ("2031-03-28T23:00:00Z", "2031-03-31T22:00:00Z");
     let berlin = json!([
-        day("2031-03-28T23:00:00Z", "2031-03-29T23:00:00Z", json!({})),
-        day("2031-03-29T23:00:00Z", "2031-03-30T22:00:00Z", json!({ "facebook": 1, "twitter": 1 })),
-        day("2031-03-30T22:00:00Z", "2031-03-31T22:00:00Z", json!({ "facebook": 1 })),
+        day("2031-03-28T23:00:00.000Z", "2031-03-29T23:00:00.000Z", json!({})),
+        day("2031-03-29T23:00:00.000Z", "2031-03-30T22:00:00.000Z", json!({ "facebook": 1, "twitter": 1 })),
+        day("2031-03-30T22:00:00.000Z", "2031-03-31T22:00:00.000Z", json!({ "facebook": 1 })),
     ]);
     let range = json!({ "since": since, "until": until });
     assert_eq!(admin.post(DAY).json(range.clone()).await.ok().body, berlin, "Berlin is the default");
@@ -34,10 +34,10 @@ async fn days_are_those_of_the_zone_and_their_posts_those_of_the_filter() {
     assert_eq!(
         auckland,
         json!([
-            day("2031-03-28T23:00:00Z", "2031-03-29T11:00:00Z", json!({})),
-            day("2031-03-29T11:00:00Z", "2031-03-30T11:00:00Z", json!({ "facebook": 1 })),
-            day("2031-03-30T11:00:00Z", "2031-03-31T11:00:00Z", json!({ "facebook": 1, "twitter": 1 })),
-            day("2031-03-31T11:00:00Z", "2031-03-31T22:00:00Z", json!({})),
+            day("2031-03-28T23:00:00.000Z", "2031-03-29T11:00:00.000Z", json!({})),
+            day("2031-03-29T11:00:00.000Z", "2031-03-30T11:00:00.000Z", json!({ "facebook": 1 })),
+            day("2031-03-30T11:00:00.000Z", "2031-03-31T11:00:00.000Z", json!({ "facebook": 1, "twitter": 1 })),
+            day("2031-03-31T11:00:00.000Z", "2031-03-31T22:00:00.000Z", json!({})),
         ])
     );
 
