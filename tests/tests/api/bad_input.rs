@@ -82,6 +82,8 @@ const BODIES: &[Case] = &[
     ("a number for a time", "PATCH", "/cp/posts/{post}", Json("{\"publishTime\":1893456000}"), 400, BAD, "`publishTime`: invalid type: integer"),
     ("an unknown zone", "PATCH", "/cp/posts/{post}", Json("{\"publishTimeZone\":\"Europe/Atlantis\"}"), 400, INVALID, "publishTimeZone: unknownTimeZone"),
     ("an unknown zone for a group", "POST", "/cp/postGroups", Json("{\"channelIds\":[\"{channel}\"],\"publishTimeZone\":\"+02:00\"}"), 400, INVALID, "publishTimeZone: unknownTimeZone"),
+    ("what is not kept", "PATCH", "/cp/posts/{post}", Json("{\"content\":{\"retweet\":{\"text\":\"a\"}}}"), 400, BAD, "`content.retweet` is not known here"),
+    ("what is not kept, deep within", "PATCH", "/cp/posts/{post}", Json("{\"content\":{\"images\":[{\"id\":\"{unknown}\",\"children\":[]}]}}"), 400, BAD, "`content.images.0.children` is not known here"),
     ("a number for a text", "PATCH", "/cp/posts/{post}", Json("{\"content\":{\"text\":1}}"), 400, BAD, "`content.text`: invalid type: integer `1`"),
     ("a text for a content", "PATCH", "/cp/posts/{post}", Json("{\"content\":\"hello\"}"), 400, BAD, "`content`: invalid type: string"),
     ("an unknown type", "PATCH", "/cp/posts/{post}", Json("{\"content\":{\"type\":\"NOVEL\"}}"), 400, BAD, "`content.type`: unknown variant `NOVEL`"),

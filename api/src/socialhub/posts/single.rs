@@ -110,13 +110,23 @@ impl Patch {
     }
 }
 
-/// What is given must be of the right type; `null` stands for nothing.
+/// What is given must be of the right type; `null` stands for nothing. What can not be kept is refused: who sends it
+/// would otherwise find it gone.
 fn check_content(content: &Map<String, Value>) -> Result<(), ApiError> {
     let given: Map<_, _> =
         content.iter().filter(|(_, value)| !value.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
-    serde_path_to_error::deserialize::<_, Content>(Value::Object(given))
-        .map(drop)
-        .map_err(|error| ApiError::bad_request(format!("`content.{}`: {}", error.path(), error.inner())))
+    let given = Value::Object(given);
+    serde_path_to_error::deserialize::<_, Content>(&given)
+        .map_err(|error| ApiError::bad_request(format!("`content.{}`: {}", error.path(), error.inner())))?;
+    let mut unknown = None;
+    serde_ignored::deserialize::<_, _, Content>(&given, |path| {
+        unknown.get_or_insert_with(|| path.to_string());
+    })
+    .map_err(|error| ApiError::bad_request(format!("`content`: {error}")))?;
+    match unknown {
+        Some(path) => Err(ApiError::bad_request(format!("`content.{path}` is not known here, and would not be kept"))),
+        None => Ok(()),
+    }
 }
 
 /// Read a post.
