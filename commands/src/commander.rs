@@ -1,6 +1,6 @@
 //! Carrying out a command: once for each id, and again from the start when somebody else was faster.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
 use palaver_domain::{AccountId, Actor, Circumstances};
@@ -10,7 +10,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{CommandError, Work};
 
 /// How often a command starts over because its streams have moved on.
-const TRIES_MAX: u32 = 10;
+const TRIES_MAX: u32 = 20;
+/// How long a command waits at most before its second try, and as much longer before each other.
+const GIVE_WAY_MS: u32 = 2;
 
 /// An idempotency key, and what the request that carried it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,12 +145,17 @@ impl Commander {
                 }),
                 None => None,
             };
+            if receipt.is_none() && !work.has_events() {
+                // Decided on what the log held just now; so a read that waits for its end sees all of it.
+                return Ok(Outcome { value, position: self.log.head().await?, replayed: false });
+            }
             match work.write(receipt).await {
                 Ok(position) => return Ok(Outcome { value, position, replayed: false }),
                 Err(AppendError::Conflict { stream, expected, actual }) => {
                     tracing::debug!(%stream, expected, actual, attempt, "starting a command over");
                     metrics::counter!("palaver_command_retries_total").increment(1);
                     fresh = true;
+                    self.give_way(attempt).await;
                 }
                 Err(AppendError::Duplicate) => {
                     // Somebody sent the same command at the same time, and was first.
@@ -160,6 +167,16 @@ impl Commander {
             }
         }
         Err(CommandError::Contended)
+    }
+}
+
+impl Commander {
+    /// Lets others go first, by a chance that keeps those who collided from colliding again.
+    async fn give_way(&self, attempt: u32) {
+        let mut chance = [0];
+        self.ids.fill(&mut chance);
+        let wait_us = u64::from(GIVE_WAY_MS * attempt) * 1_000 * u64::from(chance[0]) / 255;
+        tokio::time::sleep(Duration::from_micros(wait_us)).await;
     }
 }
 

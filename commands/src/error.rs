@@ -20,6 +20,8 @@ pub enum CommandError {
     /// The append queue is full.
     #[error("too much to write at once; try again")]
     Overloaded,
+    #[error("the database can not be reached; nothing was written")]
+    Unavailable(#[source] AppendError),
     /// It may have been carried out or not. Sending it again with the same idempotency key is safe.
     #[error("the database went away; whether this was carried out is not known")]
     OutcomeUnknown(#[source] AppendError),
@@ -47,6 +49,7 @@ impl From<AppendError> for CommandError {
             AppendError::Conflict { .. } => Self::Contended,
             AppendError::Duplicate => Self::KeyReused,
             AppendError::Overloaded | AppendError::Closed => Self::Overloaded,
+            AppendError::Unavailable(_) => Self::Unavailable(error),
             AppendError::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
             AppendError::TooLarge { limit, unit } => Self::TooLarge { limit, unit },
             AppendError::Refused(_) => Self::Unwritable(Box::new(error)),

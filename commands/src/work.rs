@@ -175,9 +175,6 @@ impl Work {
     /// Writes everything, or finds that something has changed. Without events, a receipt alone is written.
     pub(crate) async fn write(mut self, receipt: Option<Receipt>) -> Result<Position, AppendError> {
         let streams: Vec<_> = self.tracked.iter_mut().map(|tracked| tracked.take_append()).collect();
-        if receipt.is_none() && streams.iter().all(|stream| stream.events.is_empty()) {
-            return Ok(*self.log.watch().borrow());
-        }
         let appended = self.log.append(Append { tenant: self.tenant, streams, receipt }).await?;
         for tracked in &self.tracked {
             tracked.remember(&self.log);

@@ -33,7 +33,7 @@ async fn leads(process: &Process) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_counts_once_however_often_workers_are_killed() {
     const STREAMS: usize = 10;
-    const EVENTS_PER_STREAM: i64 = 300;
+    const EVENTS_PER_STREAM_MIN: i64 = 50;
     const KILLS_AT_WORK: usize = 5;
     let test = test_database().await;
     let ledger = || Arc::new(Ledger { pause: Duration::from_millis(4), ..Ledger::new() });
@@ -41,13 +41,18 @@ async fn each_event_counts_once_however_often_workers_are_killed() {
     let second = Process::start(&test.database, vec![ledger()]).await;
     let tenant = AccountId::from_bytes(object_id());
 
-    let writer = first.clone();
+    let (writer, enough) = (first.clone(), CancellationToken::new());
+    let enough_killed = enough.clone();
+    // There is always something to do, for as long as workers are to be killed at it.
     let writing = tokio::spawn(async move {
-        for sequence in 0..EVENTS_PER_STREAM {
+        let mut sequence = 0;
+        while sequence < EVENTS_PER_STREAM_MIN || !enough.is_cancelled() {
             for stream in 0..STREAMS {
                 writer.append(tenant, &thing(stream), sequence, vec![anything(json!({ "n": sequence + 1 }))]).await;
             }
+            sequence += 1;
         }
+        sequence
     });
     let mut killed_at = vec![0];
     let mut patience = Duration::from_millis(5);
@@ -68,7 +73,8 @@ async fn each_event_counts_once_however_often_workers_are_killed() {
             patience /= 2;
         }
     }
-    writing.await.unwrap();
+    enough_killed.cancel();
+    let events_per_stream: i64 = writing.await.unwrap();
 
     let shutdown = CancellationToken::new();
     let engine = second.engine.clone();
@@ -77,12 +83,12 @@ async fn each_event_counts_once_however_often_workers_are_killed() {
         async move { engine.run(shutdown).await }
     });
     second.caught_up(LEDGER).await;
-    let expected = EVENTS_PER_STREAM * (EVENTS_PER_STREAM + 1) / 2;
+    let expected = events_per_stream * (events_per_stream + 1) / 2;
     let sums = sums(&second).await;
     assert_eq!(sums.len(), STREAMS);
     assert!(sums.iter().all(|(_, n)| *n == expected), "{sums:?}");
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger").fetch_one(test.database.pool()).await.unwrap();
-    assert_eq!(rows, STREAMS as i64 * EVENTS_PER_STREAM);
+    assert_eq!(rows, STREAMS as i64 * events_per_stream);
     assert_eq!(second.engine.quarantined(None).await.unwrap(), []);
     shutdown.cancel();
     run.await.unwrap();

@@ -55,6 +55,29 @@ fn begin(settings: &Settings) -> Result<(Metrics, Shutdown), RunError> {
 pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write) -> Result<(), RunError> {
     let began = Instant::now();
     let (metrics, shutdown) = begin(settings)?;
+    let (app, postgres) = tokio::select! {
+        prepared = prepare(settings) => prepared?,
+        // What was begun is dropped, and a PostgreSQL of ours with it.
+        () = shutdown.stop.cancelled() => {
+            tracing::info!("stopped before it was ready");
+            return Ok(());
+        }
+    };
+    let result = tokio::select! {
+        result = run_all(Started { app, metrics, shutdown }, settings, args, began, out) => result,
+        how = ended(postgres.as_ref()) => Err(RunError::PostgresEnded(how)),
+    };
+    match postgres {
+        Some(postgres) if !matches!(result, Err(RunError::PostgresEnded(_))) => {
+            postgres.stop().await?;
+            result
+        }
+        _ => result,
+    }
+}
+
+/// The database, started if it is ours and brought up to date, and what stands on it.
+async fn prepare(settings: &Settings) -> Result<(App, Option<ManagedPostgres>), RunError> {
     let (options, postgres) = match named(settings)? {
         Some(options) => (options, None),
         None => {
@@ -67,17 +90,7 @@ pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write)
     database.migrate().await?;
     let app = App::open(database, settings).await?;
     check_master_key(&app, settings).await?;
-    let result = tokio::select! {
-        result = run_all(Started { app, metrics, shutdown }, settings, args, began, out) => result,
-        how = ended(postgres.as_ref()) => Err(RunError::PostgresEnded(how)),
-    };
-    match postgres {
-        Some(postgres) if !matches!(result, Err(RunError::PostgresEnded(_))) => {
-            postgres.stop().await?;
-            result
-        }
-        _ => result,
-    }
+    Ok((app, postgres))
 }
 
 /// A key that does not open what is sealed is found out now, not when a secret is needed. The embedded default makes
@@ -120,7 +133,10 @@ async fn run_all(
     }
     let workers = start_workers(&started.app, settings);
     if args.demo {
-        wait_for_read_models(&started.app).await?;
+        tokio::select! {
+            waited = wait_for_read_models(&started.app) => waited?,
+            () = started.shutdown.stop.cancelled() => {}
+        }
     }
     Box::pin(serve_until_the_end(started, workers, listener, settings, began, &ready, out)).await
 }

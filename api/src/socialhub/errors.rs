@@ -1,6 +1,7 @@
 //! What a command's failure is to the client.
 
 use palaver_commands::CommandError;
+use palaver_eventstore::{LoadError, LogError};
 
 use crate::http::{ApiError, ErrorCode};
 
@@ -22,6 +23,11 @@ impl From<CommandError> for ApiError {
                                before you repeat it";
                 Self::unavailable(message, OVERLOADED_RETRY_AFTER_S)
             }
+            CommandError::Unavailable(_) => {
+                tracing::warn!(cause = %crate::http::chain(&error), "database unavailable");
+                Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)
+            }
+            CommandError::Unreadable(LoadError::Log(LogError::Database(error))) => error.into(),
             CommandError::Unreadable(_) | CommandError::Unwritable(_) => Self::internal(&error),
         }
     }

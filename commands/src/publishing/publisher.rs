@@ -7,7 +7,7 @@ use futures::{FutureExt, future::BoxFuture};
 use palaver_domain::{
     AccountId, PostId,
     channels::{Channel, ChannelState},
-    posts::{Call, FailureReason, Post, PostCommand, PostState, Status},
+    posts::{Call, FailureReason, Post, PostCommand, PostError, PostState, Status},
 };
 use tokio::{
     task::{JoinError, JoinSet},
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 use super::network::{Accepted, Lookup, Network, NetworkError, Networks, Submission};
 use crate::{CommandContext, CommandError, Commander};
 
+/// One in so many places is for posts that were left open.
+const OPEN_SHARE: usize = 4;
 /// For this long nobody else begins with a due post that was taken. It is the delay after a crash between the two; who
 /// takes longer finds that the post takes one beginning alone.
 const DUE_LEASE: Duration = Duration::from_secs(5);
@@ -25,6 +27,8 @@ const DUE_LEASE: Duration = Duration::from_secs(5);
 const CALLS_MAX: usize = 128;
 /// Tries of one publication against a network that is away, before it counts as failed.
 const TRIES_MAX: u32 = 4;
+/// Tries of writing an outcome, over some 13 seconds.
+const OUTCOME_TRIES_MAX: u32 = 7;
 /// Before the second try; doubled for each one after.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
@@ -135,17 +139,18 @@ impl Publisher {
         }
     }
 
-    /// At most `limit` posts to work on: those that are due before those that were left open.
+    /// At most `limit` posts to work on. Those that were left open have a share, however many are due.
     async fn take(&self, limit: usize) -> Result<Vec<Task>, sqlx::Error> {
-        let now = self.commander.clock().now();
-        let due = self.schedule.take_due(now, limit as i64, DUE_LEASE).await?;
-        let mut tasks: Vec<Task> = due.into_iter().map(Task::Publish).collect();
-        let (settle, left) = (self.settings.call_timeout + self.settings.settle, limit.saturating_sub(tasks.len()));
-        if left > 0 {
-            let lease = self.settings.asking_lease();
-            let open = self.schedule.take_unresolved(now, settle, left as i64, lease).await?;
-            tasks.extend(open.into_iter().map(Task::Resolve));
+        if limit == 0 {
+            return Ok(Vec::new());
         }
+        let now = self.commander.clock().now();
+        let (settle, lease) = (self.settings.call_timeout + self.settings.settle, self.settings.asking_lease());
+        let share = (limit / OPEN_SHARE).max(1);
+        let open = self.schedule.take_unresolved(now, settle, share as i64, lease).await?;
+        let left = limit - open.len();
+        let mut tasks: Vec<Task> = open.into_iter().map(Task::Resolve).collect();
+        tasks.extend(self.schedule.take_due(now, left as i64, DUE_LEASE).await?.into_iter().map(Task::Publish));
         Ok(tasks)
     }
 
@@ -169,27 +174,48 @@ impl Publisher {
     /// When the post can not be read, or an event not be written.
     pub async fn publish(&self, due: &DuePost) -> Result<(), CommandError> {
         let mut context = CommandContext::system(due.tenant, "publisher");
-        let (post, channel) = self.look_at(&context, due.post).await?;
+        let (post, _) = self.look_at(&context, due.post).await?;
         if post.status != Status::Scheduled {
             return Ok(());
         }
         // Everything that belongs to one publication is found by its key.
         context.correlation_id = Some(post.next_publication_key());
-        let now = self.commander.clock().now();
-        let late = post.publish_time.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
-        let hindrance = if late > self.settings.late_max {
-            Some(format!("overdue by {} minutes; it was not published", late.as_secs() / 60))
-        } else if !channel.active {
-            Some("the channel is deactivated".to_owned())
-        } else {
-            None
-        };
-        if let Some(error) = hindrance {
-            let command = PostCommand::RecordFailure { call: None, reason: FailureReason::Internal, error };
-            return self.record(&context, due.post, command).await.map(drop);
+        match self.begin(&context, due.post).await? {
+            Some((begun, channel, intended)) => self.call(&context, begun, &channel, intended).await,
+            None => Ok(()),
         }
-        let begun = self.record(&context, due.post, PostCommand::StartPublishing).await?;
-        self.call(&context, begun, &channel, now).await
+    }
+
+    /// Writes the intent, or why there is none; decided on the post and its channel as they are when it is written.
+    /// Gives what to call the network with, and the time of the decision.
+    async fn begin(
+        &self,
+        context: &CommandContext,
+        id: PostId,
+    ) -> Result<Option<(PostState, ChannelState, DateTime<Utc>)>, CommandError> {
+        let late_max = self.settings.late_max;
+        let begun = self.commander.run(context, move |work| {
+            async move {
+                let refuse = |error: PostError| CommandError::Refused(error.into());
+                let now = work.circumstances().now;
+                let post = work.get::<Post>(id).await?.aggregate.existing().map_err(refuse)?.clone();
+                let channel = work.get::<Channel>(post.channel.id).await?;
+                let channel = channel.aggregate.existing().map_err(|error| CommandError::Refused(error.into()))?;
+                if post.status != Status::Scheduled {
+                    return Ok(None);
+                }
+                if let Some(error) = hindrance(&post, channel, now, late_max) {
+                    let command = PostCommand::RecordFailure { call: None, reason: FailureReason::Internal, error };
+                    work.handle::<Post>(id, command).await?;
+                    return Ok(None);
+                }
+                let begun = work.handle::<Post>(id, PostCommand::StartPublishing).await?;
+                let begun = begun.aggregate.existing().map_err(refuse)?.clone();
+                Ok(Some((begun, channel.clone(), now)))
+            }
+            .boxed()
+        });
+        Ok(begun.await?.value)
     }
 
     /// Calls the network for a publication whose intent, decided at `intended`, is in the log.
@@ -224,7 +250,27 @@ impl Publisher {
             },
             Err(error @ NetworkError::Unanswered(_)) => PostCommand::RecordUnknown { call, error: error.to_string() },
         };
-        self.record(context, post.id, command).await.map(drop)
+        self.record_outcome(context, post.id, command).await
+    }
+
+    /// An outcome is known once, so it is not given up for a full queue or a database that is away for a moment.
+    async fn record_outcome(
+        &self,
+        context: &CommandContext,
+        id: PostId,
+        command: PostCommand,
+    ) -> Result<(), CommandError> {
+        let mut delay = RETRY_DELAY;
+        for _ in 1..OUTCOME_TRIES_MAX {
+            match self.record(context, id, command.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error @ CommandError::Refused(_)) => return Err(error),
+                Err(error) => tracing::warn!(post = %id, %error, "an outcome could not be written; trying again"),
+            }
+            tokio::time::sleep(delay).await;
+            delay *= 2;
+        }
+        self.record(context, id, command).await.map(drop)
     }
 
     /// Tries again only while the network certainly has taken nothing, and within the time of one call: after that,
@@ -260,7 +306,7 @@ impl Publisher {
             Ok(Lookup::Accepted(Accepted { item_id, url })) => {
                 tracing::info!(key, "the network had taken a post that was left open");
                 let command = PostCommand::RecordPublished { key, network_item_id: item_id, network_url: url };
-                self.record(&context, post.id, command).await.map(drop)
+                self.record_outcome(&context, post.id, command).await
             }
             Ok(Lookup::Absent) => {
                 tracing::info!(key, "the network has no post under this key; calling it again");
@@ -323,6 +369,15 @@ impl Publisher {
             error => tracing::error!(%post, %error, "a due post could not be worked on; it will be taken up again"),
         }
     }
+}
+
+/// Why a post whose time has come is not published at all.
+fn hindrance(post: &PostState, channel: &ChannelState, now: DateTime<Utc>, late_max: Duration) -> Option<String> {
+    let late = post.publish_time.map_or(Duration::ZERO, |at| (now - at).to_std().unwrap_or_default());
+    if late > late_max {
+        return Some(format!("overdue by {} minutes; it was not published", late.as_secs() / 60));
+    }
+    (!channel.active).then(|| "the channel is deactivated".to_owned())
 }
 
 /// The call that the open publication of a post stands for.

@@ -93,7 +93,7 @@ impl Appender {
         while let Some(batch) = self.next_batch().await {
             let started = Instant::now();
             metrics::histogram!("palaver_append_batch_events").record(batch.events() as f64);
-            self.write(batch).await;
+            self.write(batch, false).await;
             metrics::histogram!("palaver_append_batch_seconds").record(started.elapsed().as_secs_f64());
         }
         if let Some(connection) = self.connection.take() {
@@ -113,22 +113,34 @@ impl Appender {
 
     fn answer_written(&mut self) {
         if let Some((batch, verdict)) = self.written.take() {
+            self.queue.refuse_stale(&batch.streams_after(&verdict));
             batch.answer(verdict, &self.head);
         }
     }
 
     /// Writes the batch, over as many tries as it takes. Everybody in it has an answer then, or is in `written`.
-    async fn write(&mut self, mut batch: Batch) {
+    async fn write(&mut self, mut batch: Batch, mut may_be_written: bool) {
         let mut delay = BATCH_RETRY_DELAY;
         for attempt in 1..=BATCH_TRIES_MAX {
-            match self.try_write(&mut batch, attempt > 1).await {
+            match self.try_write(&mut batch, &mut may_be_written).await {
                 Ok(verdict) => return self.written = Some((batch, verdict)),
-                Err(error) if !went_away(&error) => return self.write_one_by_one(batch, error).await,
-                Err(error) => {
-                    tracing::warn!(%error, attempt, "the database went away during an append");
+                // One append in the batch is to blame; the others must not pay for it.
+                Err(Failed::Refused(_)) if batch.appends() > 1 => {
+                    for single in batch.split() {
+                        Box::pin(self.write(single, may_be_written)).await;
+                        self.answer_written();
+                    }
+                    return;
+                }
+                Err(Failed::Refused(error)) => {
+                    tracing::error!(%error, "the database refused an append");
+                    return batch.refused(error);
+                }
+                Err(Failed::Interrupted(error)) => {
+                    tracing::warn!(%error, attempt, "the database did not answer an append");
                     self.connection = None;
                     if attempt == BATCH_TRIES_MAX {
-                        return batch.outcome_unknown(error);
+                        return if may_be_written { batch.outcome_unknown(error) } else { batch.unavailable(error) };
                     }
                     tokio::time::sleep(delay).await;
                     delay *= 2;
@@ -137,21 +149,26 @@ impl Appender {
         }
     }
 
-    /// Meanwhile the batch before is answered, and the next one gathers.
-    async fn try_write(&mut self, batch: &mut Batch, may_be_written: bool) -> Result<Verdict, sqlx::Error> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            None => {
-                self.answer_written();
-                self.connection.insert(statement::connect(&self.database).await?)
-            }
-        };
-        if may_be_written {
-            let landed = statement::landed(connection, batch).await?;
-            batch.answer_landed(landed, &self.head);
+    /// Meanwhile the batch before is answered, and the next one gathers. `may_be_written` says whether an earlier try
+    /// was sent, and afterwards whether this one was.
+    async fn try_write(&mut self, batch: &mut Batch, may_be_written: &mut bool) -> Result<Verdict, Failed> {
+        if self.connection.is_none() {
+            self.answer_written();
+            self.connection = Some(statement::connect(&self.database).await.map_err(Failed::Interrupted)?);
         }
+        let Some(connection) = &mut self.connection else {
+            return Err(Failed::Interrupted(sqlx::Error::WorkerCrashed));
+        };
+        if *may_be_written {
+            let landed = timeout(BATCH_WAIT_MAX, statement::landed(connection, batch)).await;
+            // Not to be told is no refusal, whatever the reason: it is asked again.
+            let landed = landed.unwrap_or_else(|silence| Err(sqlx::Error::Io(silence.into())));
+            batch.answer_landed(landed.map_err(Failed::Interrupted)?, &self.head);
+        }
+        *may_be_written = true;
         let meanwhile = async {
             if let Some((batch, verdict)) = self.written.take() {
+                self.queue.refuse_stale(&batch.streams_after(&verdict));
                 batch.answer(verdict, &self.head);
             }
             self.queue.gather().await
@@ -164,41 +181,30 @@ impl Appender {
         };
         // Had the database been too quick for it.
         self.answer_written();
-        verdict
-    }
-
-    /// The database refused the batch as a whole, so one append in it is to blame; the others must not pay for it.
-    async fn write_one_by_one(&mut self, batch: Batch, error: sqlx::Error) {
-        if batch.appends() == 1 {
-            tracing::error!(%error, "the database refused an append");
-            return batch.refused(error);
-        }
-        for mut single in batch.split() {
-            match self.try_write(&mut single, false).await {
-                Ok(verdict) => single.answer(verdict, &self.head),
-                Err(error) if went_away(&error) => {
-                    self.connection = None;
-                    single.outcome_unknown(error);
-                }
-                Err(error) => {
-                    tracing::error!(%error, "the database refused an append");
-                    single.refused(error);
-                }
-            }
-        }
+        verdict.map_err(Failed::of)
     }
 }
 
-/// Whether the connection, not the statement, is what failed.
-fn went_away(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
-        // Class 08: connection; 57P0x: the server is stopping, has crashed, or is starting; 53300: it is full;
-        // 25006: it is read-only, as a former primary is; 40001 and 40P01: try again.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08") || code.starts_with("57P") || ["53300", "25006", "40001", "40P01"].contains(&&*code)
-        }),
-        _ => false,
+/// Why a batch was not written.
+enum Failed {
+    /// By what is in it: tried again, it would fail again. Nothing of it was written.
+    Refused(sqlx::Error),
+    /// By anything else, from a full disk to a cut cable; whether it was written is to be found out.
+    Interrupted(sqlx::Error),
+}
+
+impl Failed {
+    /// SQLSTATE classes 22 (data), 23 (constraints), 42 (no such function, no such right), 54 (too large) and P0
+    /// (raised by the function), and what can not be sent at all.
+    fn of(error: sqlx::Error) -> Self {
+        let refused = match &error {
+            sqlx::Error::Database(error) => error
+                .code()
+                .is_some_and(|code| ["22", "23", "42", "54", "P0"].iter().any(|class| code.starts_with(class))),
+            sqlx::Error::Encode(_) => true,
+            _ => false,
+        };
+        if refused { Self::Refused(error) } else { Self::Interrupted(error) }
     }
 }
 

@@ -144,6 +144,35 @@ impl Batch {
         }
     }
 
+    /// Where the batch has left, or found, each stream that it was to write to.
+    pub fn streams_after(&self, verdict: &Verdict) -> HashMap<StreamId, Sequence> {
+        let mut after = HashMap::new();
+        let mut stream_at = 0;
+        for (number, request) in self.requests.iter().enumerate() {
+            for (at, stream) in request.append.streams.iter().enumerate() {
+                let sequence = match verdict.refusals.get(&number) {
+                    None => Some(stream.expected + stream.events.len() as Sequence),
+                    Some(Refusal::Sequence { stream, actual }) if *stream == stream_at + at => Some(*actual),
+                    Some(_) => None,
+                };
+                if let Some(sequence) = sequence {
+                    after.insert(stream.stream.clone(), sequence);
+                }
+            }
+            stream_at += request.append.streams.len();
+        }
+        after
+    }
+
+    /// The database was not reached, so nothing of this was written.
+    pub fn unavailable(self, error: sqlx::Error) {
+        let reason = error.to_string();
+        for request in self.requests {
+            let error = sqlx::Error::Protocol(reason.clone());
+            let _ = request.answer.send(Err(AppendError::Unavailable(error)));
+        }
+    }
+
     pub fn outcome_unknown(self, error: sqlx::Error) {
         let reason = error.to_string();
         for request in self.requests {

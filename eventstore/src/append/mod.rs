@@ -59,6 +59,8 @@ pub enum AppendError {
     Closed,
     #[error("the database refused the append")]
     Refused(#[source] sqlx::Error),
+    #[error("the database can not be reached")]
+    Unavailable(#[source] sqlx::Error),
     /// It may have been written or not; the same command id can be sent again without harm.
     #[error("the database went away during the append")]
     OutcomeUnknown(#[source] sqlx::Error),

@@ -1,11 +1,15 @@
 //! What waits for the appender, and the batch that forms of it while the one before is written.
 
-use std::{collections::VecDeque, convert::Infallible};
+use std::{
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
+};
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{appender::Request, batch::Batch};
+use super::{AppendError, appender::Request, batch::Batch};
+use crate::{Sequence, StreamId};
 
 #[derive(Debug)]
 pub(super) struct Queue {
@@ -64,6 +68,29 @@ impl Queue {
             }
         }
         std::future::pending().await
+    }
+
+    /// Answers those who wait for a stream and expect it where it has been before: the log would only say the
+    /// same, one batch after the other.
+    pub fn refuse_stale(&mut self, known: &HashMap<StreamId, Sequence>) {
+        if self.deferred.is_empty() {
+            return;
+        }
+        for request in std::mem::take(&mut self.deferred) {
+            let stale = request.append.streams.iter().find_map(|stream| {
+                let actual = *known.get(&stream.stream)?;
+                (actual > stream.expected).then(|| AppendError::Conflict {
+                    stream: stream.stream.clone(),
+                    expected: stream.expected,
+                    actual,
+                })
+            });
+            // A repeat is a repeat, whatever became of its streams since: only the log knows.
+            match stale.filter(|_| request.append.receipt.is_none()) {
+                Some(conflict) => drop(request.answer.send(Err(conflict))),
+                None => self.deferred.push_back(request),
+            }
+        }
     }
 
     fn has_room(&self) -> bool {

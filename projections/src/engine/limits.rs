@@ -11,13 +11,13 @@ pub const TAKEOVER_EVENTS_MAX: i64 = 500;
 /// How long a takeover waits for readers to leave the old tables, at its first try; at each other, as much longer.
 /// Readers queue behind it for this long at most.
 pub const TAKEOVER_LOCK_TIMEOUT: Duration = Duration::from_millis(100);
-/// What that comes to at most, where readers take their time. It must stay below PostgreSQL's `deadlock_timeout` (1 s),
-/// so that a takeover gives way before a reader is hurt.
-pub const TAKEOVER_LOCK_TIMEOUT_MAX: Duration = Duration::from_millis(800);
+/// What that comes to at most. It must stay well below PostgreSQL's `deadlock_timeout` (1 s), so that a takeover gives way
+/// before a reader is hurt; and a reader that holds one table and waits for another never lets go in any time.
+pub const TAKEOVER_LOCK_TIMEOUT_MAX: Duration = Duration::from_millis(300);
 /// Takeovers tried before a rebuild gives up.
 pub const TAKEOVER_TRIES_MAX: u32 = 600;
 /// Between two tries of a takeover, while the live projection goes on.
-pub const TAKEOVER_RETRY_INTERVAL: Duration = Duration::from_millis(400);
+pub const TAKEOVER_RETRY_INTERVAL: Duration = Duration::from_millis(200);
 /// How often somebody who does not lead asks whether the lease is free.
 pub const LEASE_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a worker asks for the head when nobody wakes it.
