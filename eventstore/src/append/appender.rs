@@ -27,11 +27,12 @@ use crate::{
 
 pub(super) type Answer = Result<Appended, AppendError>;
 
-/// An append on its way, with whoever waits for it. The permit is the memory it takes.
+/// An append on its way, with whoever waits for it. The permits are its place and the memory it takes.
 #[derive(Debug)]
 pub(super) struct Request {
     pub append: Append,
     pub answer: Sender<Answer>,
+    pub _place: OwnedSemaphorePermit,
     pub _memory: OwnedSemaphorePermit,
 }
 
@@ -39,6 +40,8 @@ pub(super) struct Request {
 #[derive(Clone, Debug)]
 pub(crate) struct AppenderHandle {
     requests: mpsc::Sender<Request>,
+    /// One for each append that is not answered yet, wherever it is.
+    places: Arc<Semaphore>,
     memory_kib: Arc<Semaphore>,
 }
 
@@ -51,10 +54,12 @@ impl AppenderHandle {
         if kib > APPEND_KIB_MAX {
             return Err(AppendError::TooLarge { limit: APPEND_KIB_MAX, unit: "KiB" });
         }
+        let place = self.places.clone().try_acquire_owned().map_err(|_| AppendError::Overloaded)?;
         let permits = u32::try_from(kib).unwrap_or(u32::MAX);
         let memory = self.memory_kib.clone().try_acquire_many_owned(permits).map_err(|_| AppendError::Overloaded)?;
         let (answer, answered) = oneshot::channel();
-        self.requests.try_send(Request { append, answer, _memory: memory }).map_err(|error| match error {
+        let request = Request { append, answer, _place: place, _memory: memory };
+        self.requests.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => AppendError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => AppendError::Closed,
         })?;
@@ -83,7 +88,11 @@ impl Appender {
         closing: CancellationToken,
     ) -> (AppenderHandle, JoinHandle<()>) {
         let (sender, requests) = mpsc::channel(queue_appends_max);
-        let handle = AppenderHandle { requests: sender, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
+        let handle = AppenderHandle {
+            requests: sender,
+            places: Arc::new(Semaphore::new(queue_appends_max)),
+            memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)),
+        };
         let appender =
             Self { database, clock, head, queue: Queue::new(requests, closing), connection: None, written: None };
         (handle, tokio::spawn(appender.run()))
@@ -217,7 +226,8 @@ mod tests {
     #[tokio::test]
     async fn an_accepted_append_without_an_answer_may_have_been_written_and_a_refused_one_was_not() {
         let (requests, mut taken) = mpsc::channel(1);
-        let handle = AppenderHandle { requests, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
+        let places = Arc::new(Semaphore::new(2));
+        let handle = AppenderHandle { requests, places, memory_kib: Arc::new(Semaphore::new(QUEUE_KIB_MAX)) };
         let append = Append { tenant: AccountId::default(), streams: Vec::new(), receipt: None };
         let (answer, ()) = tokio::join!(handle.append(append.clone()), async {
             // As when the task dies over a batch.
