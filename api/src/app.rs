@@ -1,7 +1,7 @@
 //! The parts of a process, put together: the log, the commands, the projections, the publisher, the HTTP surfaces.
 //! Which of them run where is decided in [`crate::run`].
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::Router;
 use futures::future::BoxFuture;
@@ -13,6 +13,7 @@ use palaver_eventstore::{
     Database, EventLog, LogTasks,
     clock::{Clock, SystemClock},
     ids::{Ids, SystemIds},
+    vault::{MasterKey, MasterKeyError, Vault},
 };
 use palaver_projections::{
     engine::{Engine, ProjectionStatus},
@@ -20,6 +21,7 @@ use palaver_projections::{
 };
 use sqlx::PgPool;
 use utoipa_axum::router::OpenApiRouter;
+use zeroize::Zeroizing;
 
 use crate::{
     auth::DatabaseCredentials,
@@ -33,6 +35,40 @@ use crate::{
     telemetry::Metrics,
 };
 
+/// The embedded default's master key, below the data directory.
+const MASTER_KEY_FILE: &str = "master.key";
+
+/// What is known to whoever has the master key.
+#[derive(Clone, Debug)]
+pub struct Secrets {
+    pub vault: Vault,
+    pub signing_key: SigningKey,
+}
+
+/// What the tokens that Palaver signs are signed with (HMAC-SHA256), the same in all processes of one master key.
+#[derive(Clone)]
+pub struct SigningKey(Zeroizing<[u8; 32]>);
+
+impl SigningKey {
+    fn of(key: &MasterKey) -> Result<Self, MasterKeyError> {
+        Ok(Self(key.derive("palaver signed tokens")?))
+    }
+
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+fn kept_key(settings: &Settings, ids: &dyn Ids) -> Result<MasterKey, RunError> {
+    Ok(MasterKey::load_or_create(&settings.data.join(MASTER_KEY_FILE), ids)?)
+}
+
 /// One process's share of the system.
 pub struct App {
     pub database: Database,
@@ -41,6 +77,8 @@ pub struct App {
     pub log: EventLog,
     pub commander: Commander,
     pub engine: Engine,
+    /// `None` for a tool on a shared database that was given no master key.
+    pub secrets: Option<Secrets>,
     sandbox: SandboxNetwork,
     tasks: LogTasks,
 }
@@ -62,7 +100,34 @@ impl App {
         let engine = Engine::new(log.clone(), clock.clone(), palaver_projections::all());
         engine.install().await?;
         let sandbox = SandboxNetwork::new(database.clone(), clock.clone());
-        Ok(Self { database, clock, ids, log, commander, engine, sandbox, tasks })
+        let mut app = Self { database, clock, ids, log, commander, engine, secrets: None, sandbox, tasks };
+        let key = match &settings.master_key {
+            Some(key) => Some(key.expose().parse().map_err(RunError::from)?),
+            None if settings.database_url.is_none() => Some(kept_key(settings, &*app.ids)?),
+            None => None,
+        };
+        if let Some(key) = key {
+            app.unlock(&key).await?;
+        }
+        Ok(app)
+    }
+
+    /// Takes the master key kept in the data directory, or makes it, for the one process of a shared database that was
+    /// given none. Another process would not know it.
+    ///
+    /// # Errors
+    /// When the file can not be read or made, or its key is not the one that what is in the vault was sealed under.
+    pub async fn unlock_by_kept_key(&mut self, settings: &Settings) -> Result<(), RunError> {
+        let key = kept_key(settings, &*self.ids)?;
+        self.unlock(&key).await
+    }
+
+    /// A key that does not open what is sealed is found out now, not when a secret is needed.
+    async fn unlock(&mut self, key: &MasterKey) -> Result<(), RunError> {
+        let vault = Vault::new(self.database.pool().clone(), key.clone(), self.clock.clone(), self.ids.clone());
+        vault.verify().await?;
+        self.secrets = Some(Secrets { vault, signing_key: SigningKey::of(key)? });
+        Ok(())
     }
 
     /// The process manager that publishes what is due.

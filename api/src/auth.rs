@@ -9,7 +9,10 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
-use palaver_domain::{AccountId, Actor, TeamId, UserId, identity::Role};
+use palaver_domain::{
+    AccountId, Actor, TeamId, UserId,
+    identity::{Permissions, Role},
+};
 use sha2::{Digest, Sha256};
 use sqlx::{PgPool, Row};
 
@@ -47,6 +50,8 @@ pub struct Caller {
     pub user: UserId,
     pub user_name: String,
     pub role: Role,
+    /// What the role grants, or what was chosen for a `CUSTOM` user.
+    pub permissions: Permissions,
     pub team_ids: Vec<TeamId>,
     pub credential: CredentialHash,
 }
@@ -116,11 +121,13 @@ impl Credentials for DatabaseCredentials {
             let Some(row) = row else { return Ok(None) };
             let malformed = |column| CredentialsError::Malformed { column };
             let team_ids: Vec<String> = row.try_get("team_ids")?;
+            let role: Role = row.try_get::<&str, _>("role")?.parse().map_err(|_| malformed("role"))?;
             Ok(Some(Caller {
                 tenant: row.try_get::<&str, _>("tenant_id")?.parse().map_err(|_| malformed("tenant_id"))?,
                 user: row.try_get::<&str, _>("id")?.parse().map_err(|_| malformed("id"))?,
                 user_name: row.try_get("user_name")?,
-                role: row.try_get::<&str, _>("role")?.parse().map_err(|_| malformed("role"))?,
+                role,
+                permissions: role.permissions(),
                 team_ids: team_ids
                     .iter()
                     .map(|id| id.parse())

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt, sync::Arc};
 
 use axum::http::Method;
-use palaver_domain::identity::{Permission, Role};
+use palaver_domain::identity::{Permission, Permissions};
 use utoipa::openapi::{
     ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
     extensions::ExtensionsBuilder,
@@ -65,19 +65,19 @@ pub enum Access {
     Public,
     /// A valid token.
     Authenticated,
-    /// A valid token, and a role that grants all of these.
+    /// A valid token, and all of these.
     Needs(&'static [Permission]),
-    /// A valid token, and a role that grants one of these.
+    /// A valid token, and one of these.
     Any(&'static [Permission]),
 }
 
 impl Access {
-    /// The permissions that `role` would still need; empty when it may pass.
-    pub fn missing(self, role: Role) -> Vec<Permission> {
+    /// The permissions that somebody who has `held` would still need; empty when they may pass.
+    pub fn missing(self, held: Permissions) -> Vec<Permission> {
         match self {
             Self::Public | Self::Authenticated => Vec::new(),
-            Self::Needs(all) => all.iter().copied().filter(|permission| !role.grants(*permission)).collect(),
-            Self::Any(some) if some.iter().any(|permission| role.grants(*permission)) => Vec::new(),
+            Self::Needs(all) => all.iter().copied().filter(|permission| !held.contains(*permission)).collect(),
+            Self::Any(some) if some.iter().any(|permission| held.contains(*permission)) => Vec::new(),
             Self::Any(some) => some.to_vec(),
         }
     }
@@ -294,6 +294,7 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &str) -> Option<&'a mut Ope
 
 #[cfg(test)]
 mod tests {
+    use palaver_domain::identity::Role;
     use utoipa::openapi::{HttpMethod, OpenApiBuilder, PathsBuilder, path::OperationBuilder};
 
     use super::*;
@@ -343,9 +344,12 @@ mod tests {
 
     #[test]
     fn missing_permissions_follow_the_roles() {
-        assert_eq!(LIST.access.missing(Role::Observer), []);
-        assert_eq!(EDIT.access.missing(Role::Editor), []);
-        assert_eq!(EDIT.access.missing(Role::Observer), [Permission::EditPosts, Permission::ApprovePosts]);
+        assert_eq!(LIST.access.missing(Role::Observer.permissions()), []);
+        assert_eq!(EDIT.access.missing(Role::Editor.permissions()), []);
+        assert_eq!(
+            EDIT.access.missing(Role::Observer.permissions()),
+            [Permission::EditPosts, Permission::ApprovePosts]
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod single;
 use chrono::{DateTime, Utc};
 use palaver_domain::{
     TeamId, UserId,
-    identity::Role,
+    identity::{Permissions, Role},
     posts::{Post, PostError, PostState},
 };
 use palaver_eventstore::Loaded;
@@ -23,6 +23,7 @@ use crate::CommandError;
 pub struct Planner {
     pub user: UserId,
     pub role: Role,
+    pub permissions: Permissions,
     pub team_ids: Vec<TeamId>,
 }
 

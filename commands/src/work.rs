@@ -3,13 +3,20 @@
 use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
-use palaver_domain::{AccountId, Circumstances, Failure, FailureKind};
+use palaver_domain::{
+    AccountId, Circumstances, Failure, FailureKind,
+    identity::{Claim, ClaimCommand, ClaimKind},
+};
 use palaver_eventstore::{
     Append, AppendError, EventLog, Loaded, Metadata, NewEvent, Position, Receipt, Sequence, StreamAppend, StreamId,
     ids::Ids,
 };
+use sha2::{Digest, Sha256};
 
 use crate::{CommandContext, CommandError, Commander, commander::unwritable};
+
+/// Hex digits of a claim's id: 128 bits, so nobody finds two texts with one id.
+const CLAIM_ID_CHARS: usize = 32;
 
 /// See the module. Everything that was looked at is checked again by the append, so a decision never rests on
 /// something that has changed meanwhile.
@@ -22,6 +29,13 @@ pub struct Work {
     /// Read the newest events of every stream, rather than trust what is in memory.
     fresh: bool,
     tracked: Vec<Box<dyn Tracked>>,
+}
+
+/// Whose events a stream may hold.
+#[derive(Clone, Copy)]
+enum Owner {
+    Tenant,
+    Anybody,
 }
 
 /// One aggregate in a unit of work, whatever its type.
@@ -105,7 +119,7 @@ impl Work {
     where
         A: Aggregate + Clone + 'static,
     {
-        Ok(self.track::<A>(StreamId::of::<A>(id)).await?.loaded.clone())
+        Ok(self.track::<A>(StreamId::of::<A>(id), Owner::Tenant).await?.loaded.clone())
     }
 
     /// Hands a command to an aggregate; what it decides becomes part of this work.
@@ -122,9 +136,59 @@ impl Work {
         A::Command: Send,
         A::Error: Into<Failure>,
     {
+        self.decide(StreamId::of::<A>(id), Owner::Tenant, command).await
+    }
+
+    /// Claims a text for a holder: a user name among all accounts, anything else among those of this account. Case and
+    /// the white space around it make no difference.
+    ///
+    /// # Errors
+    /// `ConflictError` when another holder has it.
+    pub async fn claim(&mut self, kind: ClaimKind, text: &str, holder: impl fmt::Display) -> Result<(), CommandError> {
+        let (stream, owner) = self.claim_stream(kind, text);
+        self.decide::<Claim>(stream, owner, ClaimCommand::Claim { kind, holder: holder.to_string() }).await.map(drop)
+    }
+
+    /// Lets go of what the holder has claimed.
+    ///
+    /// # Errors
+    /// As [`Work::get`].
+    pub async fn release(
+        &mut self,
+        kind: ClaimKind,
+        text: &str,
+        holder: impl fmt::Display,
+    ) -> Result<(), CommandError> {
+        let (stream, owner) = self.claim_stream(kind, text);
+        self.decide::<Claim>(stream, owner, ClaimCommand::Release { holder: holder.to_string() }).await.map(drop)
+    }
+
+    fn claim_stream(&self, kind: ClaimKind, text: &str) -> (StreamId, Owner) {
+        let (space, owner) = match kind {
+            ClaimKind::UserName => (String::new(), Owner::Anybody),
+            ClaimKind::Contact | ClaimKind::TeamName => (self.tenant.to_string(), Owner::Tenant),
+        };
+        // No part holds a line break but the last, so no two claims run together into one text.
+        let claimed = format!("{}\n{space}\n{}", kind.as_str(), text.trim().to_lowercase());
+        let mut id = hex::encode(Sha256::digest(claimed));
+        id.truncate(CLAIM_ID_CHARS);
+        (StreamId::of::<Claim>(id), owner)
+    }
+
+    async fn decide<A>(
+        &mut self,
+        stream: StreamId,
+        owner: Owner,
+        command: A::Command,
+    ) -> Result<Arc<Loaded<A>>, CommandError>
+    where
+        A: Aggregate<Services = Circumstances> + Clone + 'static,
+        A::Command: Send,
+        A::Error: Into<Failure>,
+    {
         let (circumstances, metadata) = (self.circumstances.clone(), self.metadata.clone());
         let (ids, tenant) = (self.ids.clone(), self.tenant);
-        let tracked = self.track::<A>(StreamId::of::<A>(id)).await?;
+        let tracked = self.track::<A>(stream, owner).await?;
         let sink = EventSink::default();
         // On a copy: an aggregate that refuses halfway has applied events by then that nobody will write.
         let mut loaded = Loaded::clone(&tracked.loaded);
@@ -138,7 +202,7 @@ impl Work {
         Ok(tracked.loaded.clone())
     }
 
-    async fn track<A>(&mut self, stream: StreamId) -> Result<&mut TrackedAggregate<A>, CommandError>
+    async fn track<A>(&mut self, stream: StreamId, owner: Owner) -> Result<&mut TrackedAggregate<A>, CommandError>
     where
         A: Aggregate + Clone + 'static,
     {
@@ -150,7 +214,8 @@ impl Work {
                     Some(kept) => kept,
                     None => self.log.load::<A>(&stream).await?,
                 };
-                if loaded.tenant.is_some_and(|owner| owner != self.tenant) {
+                let foreign = loaded.tenant.is_some_and(|tenant| tenant != self.tenant);
+                if foreign && matches!(owner, Owner::Tenant) {
                     return Err(not_here(&stream).into());
                 }
                 self.tracked.push(Box::new(TrackedAggregate {

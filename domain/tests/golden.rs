@@ -21,7 +21,7 @@ use cqrs_es::DomainEvent;
 use palaver_domain::{
     AccountId, CategoryId, ChannelId, FeedItemId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
     channels::{ChannelEvent, Connection, Network},
-    identity::{AccountEvent, Role, UserEvent},
+    identity::{AccountEvent, ClaimEvent, ClaimKind, Role, UserEvent},
     newest_version,
     posts::{
         Animation, ChannelRef, Content, ContentType, FailureReason, Image, InlineLink, Link, Location, MediaTag,
@@ -307,6 +307,7 @@ fn channels(types: &mut Types) {
 
 fn identity(types: &mut Types) {
     accounts(types);
+    claims(types);
     let created = |role, team_ids| UserEvent::Created {
         id: id(0x14),
         account_id: id(0x11),
@@ -322,6 +323,14 @@ fn identity(types: &mut Types) {
             created(Role::Editor, vec![]),
             created(Role::Observer, vec![]),
         ],
+    });
+}
+
+fn claims(types: &mut Types) {
+    let claimed = |kind| ClaimEvent::Claimed { kind, holder: "0123456789abcdef01234567".to_owned() };
+    samples!(types, ClaimEvent {
+        Claimed => [claimed(ClaimKind::UserName), claimed(ClaimKind::Contact), claimed(ClaimKind::TeamName)],
+        Released => [ClaimEvent::Released],
     });
 }
 

@@ -19,6 +19,7 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
+use hkdf::Hkdf;
 use palaver_domain::AccountId;
 use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,18 @@ pub struct MasterKey(Zeroizing<[u8; KEY_BYTES]>);
 impl MasterKey {
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// A key for another purpose (HKDF-SHA256), which tells nothing of this one.
+    ///
+    /// # Errors
+    /// None in practice: the digest gives far more than the bytes asked for.
+    pub fn derive(&self, purpose: &str) -> Result<Zeroizing<[u8; KEY_BYTES]>, MasterKeyError> {
+        let mut derived = Zeroizing::new([0; KEY_BYTES]);
+        Hkdf::<Sha256>::new(None, &*self.0)
+            .expand(purpose.as_bytes(), &mut *derived)
+            .map_err(|_| MasterKeyError::Malformed)?;
+        Ok(derived)
     }
 
     /// Reads the file, or makes it with a new key when there is none. Of several processes that make it at once, all

@@ -84,6 +84,9 @@ pub struct Ended {
     pub stderr: String,
 }
 
+/// Of every service on a database of its own, so that several can share one.
+pub const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 impl ServiceOptions {
     /// `up`, `serve` or `work`; the last two need a database that somebody migrated.
     pub fn new(command: &'static str) -> Self {
@@ -182,7 +185,9 @@ impl Service {
         let mut line = Command::new(&*BINARY);
         line.arg(command);
         match self.options.storage.as_ref().unwrap() {
-            Storage::Database(database) => line.args(["--database-url", &database.url]),
+            Storage::Database(database) => {
+                line.args(["--database-url", &database.url]).env("PALAVER_MASTER_KEY", MASTER_KEY)
+            }
             Storage::Private(directory) => line.arg("--data").arg(directory.path()),
         };
         let given: Vec<&str> = self.options.settings.iter().map(|(name, _)| name.as_str()).collect();

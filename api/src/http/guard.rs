@@ -64,7 +64,7 @@ async fn prepare(shell: &Arc<Shell>, mut request: Request) -> Result<(Request, O
 }
 
 fn check(access: Access, caller: &Caller) -> Result<(), ApiError> {
-    let missing = access.missing(caller.role);
+    let missing = access.missing(caller.permissions);
     if missing.is_empty() {
         return Ok(());
     }

@@ -61,6 +61,7 @@ impl Credentials for Tokens {
             user: UserId::from_bytes([role as u8; 12]),
             user_name: role.to_string(),
             role,
+            permissions: role.permissions(),
             team_ids: Vec::new(),
             credential,
         });

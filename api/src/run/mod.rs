@@ -46,6 +46,11 @@ pub enum RunError {
     Misused(String),
     #[error("`{0}` needs a database that others can reach: name it by --database-url")]
     DatabaseUrlMissing(&'static str),
+    #[error(
+        "`{0}` shares its secrets with other processes: give all of them one PALAVER_MASTER_KEY (32 random bytes, as \
+             from `openssl rand -hex 32`)"
+    )]
+    MasterKeyMissing(&'static str),
     #[error("the database lacks {pending} migrations of this version; run `palaver migrate`")]
     NotMigrated { pending: usize },
     #[error("{0}")]
@@ -91,7 +96,11 @@ pub enum RunError {
 impl RunError {
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::UnknownCode(_) | Self::Settings(_) | Self::Misused(_) | Self::DatabaseUrlMissing(_) => 2,
+            Self::UnknownCode(_)
+            | Self::Settings(_)
+            | Self::Misused(_)
+            | Self::DatabaseUrlMissing(_)
+            | Self::MasterKeyMissing(_) => 2,
             _ => 1,
         }
     }

@@ -5,11 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palaver_eventstore::{
-    Database,
-    managed::ManagedPostgres,
-    vault::{MasterKey, Vault},
-};
+use palaver_eventstore::{Database, managed::ManagedPostgres};
 use palaver_projections::engine::Waited;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -27,9 +23,6 @@ use crate::{
     settings::Settings,
     telemetry::{self, Metrics},
 };
-
-/// The embedded default's master key, below the data directory.
-const MASTER_KEY_FILE: &str = "master.key";
 
 /// How long a demo's read models may take to catch up with its log before it counts as ready all the same.
 const READ_MODELS_WAIT: Duration = Duration::from_secs(120);
@@ -88,23 +81,25 @@ async fn prepare(settings: &Settings) -> Result<(App, Option<ManagedPostgres>), 
     };
     let database = Database::connect(options, settings.pool_size).await?;
     database.migrate().await?;
-    let app = App::open(database, settings).await?;
-    check_master_key(&app, settings).await?;
+    let mut app = App::open(database, settings).await?;
+    if app.secrets.is_none() {
+        app.unlock_by_kept_key(settings).await?;
+        tracing::warn!(
+            "no master key was given; this process uses the one in its data directory, which no other process knows"
+        );
+    }
     Ok((app, postgres))
 }
 
-/// A key that does not open what is sealed is found out now, not when a secret is needed. The embedded default makes
-/// its own key; a shared database is not given one that only this machine would know.
-async fn check_master_key(app: &App, settings: &Settings) -> Result<(), RunError> {
-    let key = match &settings.master_key {
-        Some(key) => key.expose().parse()?,
-        None if settings.database_url.is_none() => {
-            MasterKey::load_or_create(&settings.data.join(MASTER_KEY_FILE), &*app.ids)?
-        }
-        None => return Ok(()),
-    };
-    let vault = Vault::new(app.database.pool().clone(), key, app.clock.clone(), app.ids.clone());
-    Ok(vault.verify().await?)
+/// Half of a service shares its secrets with the other half, so it must be given the key.
+async fn open_half(settings: &Settings, name: &'static str) -> Result<(App, Metrics, Shutdown), RunError> {
+    let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing(name))?;
+    if settings.master_key.is_none() {
+        return Err(RunError::MasterKeyMissing(name));
+    }
+    let (metrics, shutdown) = begin(settings)?;
+    let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
+    Ok((app, metrics, shutdown))
 }
 
 /// Never, when there is no PostgreSQL of ours.
@@ -156,10 +151,7 @@ async fn wait_for_read_models(app: &App) -> Result<(), RunError> {
 /// HTTP alone.
 pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(), RunError> {
     let began = Instant::now();
-    let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("serve"))?;
-    let (metrics, shutdown) = begin(settings)?;
-    let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
-    check_master_key(&app, settings).await?;
+    let (app, metrics, shutdown) = open_half(settings, "serve").await?;
     let listener = server::bind(settings.listen).await?;
     let workers = log_alone(&app);
     let ready = json!({ "ready": true, "url": format!("http://{}", listener.local_addr()?) });
@@ -203,10 +195,7 @@ async fn serve_until_the_end(
 
 /// The workers alone.
 pub(super) async fn work(settings: &Settings) -> Result<(), RunError> {
-    let options = named(settings)?.ok_or(RunError::DatabaseUrlMissing("work"))?;
-    let (metrics, shutdown) = begin(settings)?;
-    let app = App::open(Database::connect(options, settings.pool_size).await?, settings).await?;
-    check_master_key(&app, settings).await?;
+    let (app, metrics, shutdown) = open_half(settings, "work").await?;
     let mut workers = start_workers(&app, settings);
     tracing::info!("working");
     let failed = tokio::select! {

@@ -3,7 +3,7 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts, response::IntoResponse};
 use palaver_commands::{CommandContext, Outcome, posts::Planner};
-use palaver_domain::{ChannelId, identity::Role};
+use palaver_domain::ChannelId;
 use palaver_projections::{
     channels::{self, Teams},
     engine::Waited,
@@ -55,7 +55,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             correlation_id: None,
             causation_id: None,
         };
-        Ok(Self { context, planner: Planner { user: caller.user, role: caller.role, team_ids: caller.team_ids } })
+        let Caller { user, role, permissions, team_ids, .. } = caller;
+        Ok(Self { context, planner: Planner { user, role, permissions, team_ids } })
     }
 }
 
@@ -91,8 +92,5 @@ impl Socialhub {
 
 /// Which channels a caller's teams open. It is the rule of `ChannelState::visible_to`, said to the read model.
 pub(super) fn teams_of(caller: &Caller) -> Teams {
-    match caller.role {
-        Role::Admin => Teams::All,
-        _ => Teams::Of(caller.team_ids.clone()),
-    }
+    if caller.role.sees_all_channels() { Teams::All } else { Teams::Of(caller.team_ids.clone()) }
 }

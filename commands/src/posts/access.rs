@@ -26,7 +26,7 @@ impl Planner {
 
     /// Source: seed 003, POST /cp/posts/{id}/approve: `ApprovePosts`, or `ApproveOwnPosts` for one's own.
     pub(super) fn may_approve(&self, post: &PostState) -> Result<(), CommandError> {
-        if self.role.grants(Permission::ApprovePosts) || post.author == self.user {
+        if self.permissions.contains(Permission::ApprovePosts) || post.author == self.user {
             return Ok(());
         }
         let message = "approving the posts of others needs the permission ApprovePosts";

@@ -36,7 +36,7 @@ impl ChannelState {
     /// Whether somebody with this role in these teams may use the channel: administrators all, others those of their
     /// teams and those that no team has claimed.
     pub fn visible_to(&self, role: Role, team_ids: &[TeamId]) -> bool {
-        role == Role::Admin || self.team_ids.is_empty() || self.team_ids.iter().any(|team| team_ids.contains(team))
+        role.sees_all_channels() || self.team_ids.is_empty() || self.team_ids.iter().any(|team| team_ids.contains(team))
     }
 }
 

@@ -36,7 +36,7 @@ async fn every_role_passes_where_the_table_lets_it_and_nowhere_else() {
             // Sent with what nobody could make sense of: who may not call learns nothing of what is wrong with it.
             let request = request(&client, route, "no-id").header("content-type", "application/json").body("{");
             let answer = request.await;
-            let missing = route.access.missing(role);
+            let missing = route.access.missing(role.permissions());
             if missing.is_empty() {
                 assert!(![401, 403, 500].contains(&answer.status), "{role} {}: {}", name(route), answer.body);
                 continue;
