@@ -9,9 +9,21 @@ use uuid::Uuid;
 use super::batch::{Batch, Refusal, Verdict};
 use crate::{Position, database::Database};
 
+/// Whose sequence is looked up before anything is inserted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Check {
+    /// Streams that have events already, or are only looked at. That a new stream is new is found out by inserting its
+    /// first event, which costs nothing when it is.
+    KnownStreams,
+    /// All, so that each append that does not fit is told apart.
+    AllStreams,
+}
+
 /// The arguments of `append_events`, an array a column.
 #[derive(Default)]
 struct Columns<'a> {
+    /// The number among the batch's streams of each that is checked.
+    checked: Vec<usize>,
     stream_append: Vec<i32>,
     stream_type: Vec<&'a str>,
     stream_id: Vec<&'a str>,
@@ -35,14 +47,18 @@ struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     /// `tenants` has the tenant of each append, as text.
-    fn of(batch: &'a Batch, tenants: &'a [String]) -> Self {
+    fn of(batch: &'a Batch, tenants: &'a [String], check: Check) -> Self {
         let mut columns = Self::default();
+        let mut streams = 0..;
         for ((number, append), tenant) in (0i32..).zip(batch.iter()).zip(tenants) {
-            for stream in &append.streams {
-                columns.stream_append.push(number);
-                columns.stream_type.push(&stream.stream.aggregate_type);
-                columns.stream_id.push(&stream.stream.aggregate_id);
-                columns.stream_sequence.push(stream.expected);
+            for (stream, at) in append.streams.iter().zip(&mut streams) {
+                if check == Check::AllStreams || stream.expected > 0 || stream.events.is_empty() {
+                    columns.checked.push(at);
+                    columns.stream_append.push(number);
+                    columns.stream_type.push(&stream.stream.aggregate_type);
+                    columns.stream_id.push(&stream.stream.aggregate_id);
+                    columns.stream_sequence.push(stream.expected);
+                }
                 for (sequence, event) in (stream.expected + 1..).zip(&stream.events) {
                     columns.event_append.push(number);
                     columns.event_aggregate_type.push(&stream.stream.aggregate_type);
@@ -88,14 +104,29 @@ pub(super) async fn connect(database: &Database) -> Result<PgConnection, sqlx::E
     Ok(connection)
 }
 
-/// Writes what can be written, in one round trip and one implicit transaction.
+/// Writes what can be written, in one round trip and one implicit transaction; in two when a stream that should be new
+/// is there already.
 pub(super) async fn execute(
     connection: &mut PgConnection,
     batch: &Batch,
     now: DateTime<Utc>,
 ) -> Result<Verdict, sqlx::Error> {
+    match write(connection, batch, now, Check::KnownStreams).await {
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            write(connection, batch, now, Check::AllStreams).await
+        }
+        written => written,
+    }
+}
+
+async fn write(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    now: DateTime<Utc>,
+    check: Check,
+) -> Result<Verdict, sqlx::Error> {
     let tenants = tenants_of(batch);
-    let columns = Columns::of(batch, &tenants);
+    let columns = Columns::of(batch, &tenants, check);
     let rows = sqlx::query!(
         r#"SELECT append AS "append!", reason AS "reason!", stream AS "stream!", value AS "value!"
            FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"#,
@@ -128,7 +159,9 @@ pub(super) async fn execute(
             (Err(_), _) => verdict.before = row.value,
             (Ok(append), "receipt") => drop(verdict.refusals.insert(append, Refusal::Receipt)),
             (Ok(append), _) => {
-                let stream = usize::try_from(row.stream).unwrap_or_default();
+                let checked = usize::try_from(row.stream).ok().and_then(|at| columns.checked.get(at).copied());
+                // Of none of the streams it was asked about: `Batch::answer` says so.
+                let stream = checked.unwrap_or(usize::MAX);
                 // A repeat is a repeat, whatever became of its streams since.
                 verdict.refusals.entry(append).or_insert(Refusal::Sequence { stream, actual: row.value });
             }
@@ -145,7 +178,7 @@ pub(super) async fn landed(
     batch: &Batch,
 ) -> Result<HashMap<usize, Position>, sqlx::Error> {
     let tenants = tenants_of(batch);
-    let columns = Columns::of(batch, &tenants);
+    let columns = Columns::of(batch, &tenants, Check::AllStreams);
     let mut transaction = connection.begin().await?;
     sqlx::query!("SELECT position FROM log_head FOR UPDATE").fetch_one(&mut *transaction).await?;
     let rows = sqlx::query!(
