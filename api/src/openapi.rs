@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     auth::ACCESSTOKEN,
-    http::{ApiError, ErrorBody},
+    http::{ApiError, BotsErrorBody, ErrorBody, MktXErrorBody},
     permissions::{self, Route, RouteMismatch},
 };
 
@@ -31,8 +31,9 @@ that is read follows from it.
 **Access.** Send a token as query parameter `accesstoken` or as `Authorization: Bearer`. Each operation names the \
 permissions it needs in `x-permissions`.
 
-**Errors** are `{code, message, errors?}`. Codes are stable; `palaver explain <code>` says what each means and what \
-to do.
+**Errors** are `{code, message, errors?, data?}`. Codes are stable; `palaver explain <code>` says what each means and \
+what to do. Under `/api/v1` they are `{success, error, code, details}`, with codes in capitals and 422 for input that is \
+not valid; under `/v1` and `/spams`, `{statusCode, message, error, code}`.
 
 **Repeating safely.** Send an `Idempotency-Key` with a mutation. The same key with the same request is carried out \
 once; the repeat gets the first answer, marked `Idempotent-Replay: true`. The same key with another request is refused.
@@ -61,6 +62,8 @@ pub fn base() -> OpenApi {
         Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The same token, in a header.")).build();
     let components = ComponentsBuilder::new()
         .schema_from::<ErrorBody>()
+        .schema_from::<MktXErrorBody>()
+        .schema_from::<BotsErrorBody>()
         .security_scheme("accesstoken", SecurityScheme::ApiKey(ApiKey::Query(token)))
         .security_scheme("bearer", SecurityScheme::Http(bearer))
         .build();

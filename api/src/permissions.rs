@@ -90,7 +90,22 @@ pub enum Surface {
     System,
     /// The API of seed 003.
     Socialhub,
+    /// The API of seed 002.
+    MktX,
+    /// The API of seed 000.
+    Bots,
+    /// The API of seed 001.
+    BotOpenApi,
 }
+
+/// Where each surface lives. What lies under a prefix, a route or not, is answered in its surface's format.
+const PREFIXES: [(&str, Surface); 5] = [
+    ("/api2", Surface::Socialhub),
+    ("/api/v1", Surface::MktX),
+    ("/bot-api/v1", Surface::BotOpenApi),
+    ("/v1", Surface::Bots),
+    ("/spams", Surface::Bots),
+];
 
 impl Surface {
     /// The value of the metrics label `surface`.
@@ -98,12 +113,31 @@ impl Surface {
         match self {
             Self::System => "system",
             Self::Socialhub => "socialhub",
+            Self::MktX => "mkt-x",
+            Self::Bots => "bots",
+            Self::BotOpenApi => "bot-open-api",
+        }
+    }
+
+    /// The surface that a request's path belongs to, whether anything is there or not. `None` outside of all.
+    pub fn of_path(path: &str) -> Option<Self> {
+        let under =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        PREFIXES.iter().find(|(prefix, _)| under(prefix)).map(|(_, surface)| *surface)
+    }
+
+    /// The component of the OpenAPI document that describes an error of this surface.
+    const fn error_schema(self) -> &'static str {
+        match self {
+            Self::System | Self::Socialhub | Self::BotOpenApi => "Error",
+            Self::MktX => "MktXError",
+            Self::Bots => "BotsError",
         }
     }
 
     /// Whether a client whose `Accept` excludes JSON is refused at once.
     pub const fn answers_json_only(self) -> bool {
-        matches!(self, Self::Socialhub)
+        !matches!(self, Self::System)
     }
 }
 
@@ -253,7 +287,7 @@ pub fn describe(document: &mut OpenApi, routes: &[Route]) {
         };
         let extension = ExtensionsBuilder::new().add("x-permissions", permissions).build();
         operation.extensions.get_or_insert_default().merge(extension);
-        let error = ContentBuilder::new().schema(Some(Ref::from_schema_name("Error"))).build();
+        let error = ContentBuilder::new().schema(Some(Ref::from_schema_name(row.surface.error_schema()))).build();
         let error =
             ResponseBuilder::new().description("An error; `code` says which.").content("application/json", error);
         operation.responses.responses.entry("default".to_owned()).or_insert_with(|| error.into());
@@ -350,6 +384,30 @@ mod tests {
             EDIT.access.missing(Role::Observer.permissions()),
             [Permission::EditPosts, Permission::ApprovePosts]
         );
+    }
+
+    #[test]
+    fn every_route_lies_where_its_surface_does() {
+        for row in ROUTES {
+            let by_path = Surface::of_path(row.path);
+            assert!(by_path.is_none_or(|surface| surface == row.surface), "{} {}", row.method, row.path);
+            let known_by_path = matches!(row.surface, Surface::MktX | Surface::Bots | Surface::BotOpenApi);
+            assert!(by_path.is_some() || !known_by_path, "{} {}", row.method, row.path);
+        }
+        for (path, surface) in [
+            ("/api2", Some(Surface::Socialhub)),
+            ("/api2/", Some(Surface::Socialhub)),
+            ("/api/v1/mkt-x/campaigns", Some(Surface::MktX)),
+            ("/v1/bots", Some(Surface::Bots)),
+            ("/spams", Some(Surface::Bots)),
+            ("/bot-api/v1/login", Some(Surface::BotOpenApi)),
+            ("/api20", None),
+            ("/v10/bots", None),
+            ("/spamsters", None),
+            ("/", None),
+        ] {
+            assert_eq!(Surface::of_path(path), surface, "{path}");
+        }
     }
 
     #[test]

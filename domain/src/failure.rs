@@ -27,15 +27,22 @@ pub struct Failure {
     pub code: &'static str,
     pub message: String,
     pub fields: FieldErrors,
+    /// What a program needs to know beyond the code. Boxed: most refusals have none.
+    pub data: Option<Box<serde_json::Value>>,
 }
 
 impl Failure {
     pub fn new(kind: FailureKind, code: &'static str, message: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), fields: FieldErrors::new() }
+        Self { kind, code, message: message.into(), fields: FieldErrors::new(), data: None }
     }
 
     pub fn with_fields(mut self, fields: FieldErrors) -> Self {
         self.fields = fields;
+        self
+    }
+
+    pub fn with_data(mut self, data: serde_json::Value) -> Self {
+        self.data = Some(Box::new(data));
         self
     }
 }

@@ -1,6 +1,7 @@
 //! The HTTP conventions that every surface shares, one implementation each. No route, and nothing of what one means.
 
 mod accept;
+mod dialect;
 mod extract;
 mod guard;
 mod idempotency;
@@ -18,12 +19,13 @@ use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
     http::{HeaderMap, HeaderName, header},
-    middleware::{Next, from_fn_with_state},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use palaver_eventstore::{clock::Clock, ids::Ids};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use dialect::{BotsErrorBody, MktXErrorBody};
 pub use extract::{Json, PathId, parse};
 pub use idempotency::{CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
 pub use paging::{COUNT_DEFAULT, COUNT_MAX, OFFSET_MAX, Paging};
@@ -49,8 +51,8 @@ pub struct Shell {
 
 /// Puts the conventions around a complete router. Every route must be in the shell's table.
 ///
-/// From the outside in: note the request; turn a panic into an answer; bound its time; bound its body; decide
-/// whether it may pass.
+/// From the outside in: note the request; say an error as its surface does; turn a panic into an answer; bound its
+/// time; bound its body; decide whether it may pass.
 pub fn enclose(router: Router, shell: Shell) -> Router {
     let shell = Arc::new(shell);
     router
@@ -60,6 +62,7 @@ pub fn enclose(router: Router, shell: Shell) -> Router {
         .layer(DefaultBodyLimit::max(shell.body_limit_bytes))
         .layer(from_fn_with_state(Arc::clone(&shell), bound_time))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(dialect::render))
         .layer(from_fn_with_state(shell, request_id::observe))
 }
 

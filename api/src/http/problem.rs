@@ -11,8 +11,9 @@ use axum::{
 };
 use palaver_domain::{Failure, FailureKind, FieldErrors};
 use serde::Serialize;
+use serde_json::Value;
 
-use super::request_id;
+use super::{dialect, request_id};
 
 /// Seconds after which a client may try again when nothing better is known.
 const RETRY_AFTER_S: u32 = 1;
@@ -54,6 +55,7 @@ error_codes! {
     MethodNotAllowedError = METHOD_NOT_ALLOWED,
     NotAcceptableError = NOT_ACCEPTABLE,
     ConflictError = CONFLICT,
+    AlreadyExistsError = CONFLICT,
     PayloadTooLargeError = PAYLOAD_TOO_LARGE,
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE,
     IdempotencyKeyReusedError = UNPROCESSABLE_ENTITY,
@@ -81,7 +83,7 @@ impl ErrorCode {
     }
 }
 
-/// The body of every error answer.
+/// The body of an error answer, on the surfaces that have no format of their own (see [`super::dialect`]).
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[schema(as = Error)]
 pub struct ErrorBody {
@@ -94,22 +96,30 @@ pub struct ErrorBody {
     #[serde(skip_serializing_if = "FieldErrors::is_empty")]
     #[schema(required = false)]
     pub errors: FieldErrors,
+    /// What a program needs to know beyond the code, where the operation says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub data: Option<Value>,
 }
 
-/// An error on its way to the client.
-#[derive(Debug, thiserror::Error)]
+/// An error on its way to the client. It travels in the extensions of its answer, so that one layer can say it as the
+/// request's surface does.
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{}: {message}", code.as_str())]
 pub struct ApiError {
     pub code: ErrorCode,
     pub message: String,
     pub errors: FieldErrors,
+    /// Boxed, since most errors have none and all results carry the room.
+    pub data: Option<Box<Value>>,
     retry_after_s: Option<u32>,
     allow: Option<HeaderValue>,
 }
 
 impl ApiError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), errors: FieldErrors::new(), retry_after_s: None, allow: None }
+        let message = message.into();
+        Self { code, message, errors: FieldErrors::new(), data: None, retry_after_s: None, allow: None }
     }
 
     pub fn bad_request(message: impl Into<String>) -> Self {
@@ -157,6 +167,12 @@ impl ApiError {
         self.errors = errors;
         self
     }
+
+    /// Tells a program more than the code does. Nothing secret: it is shown as it is.
+    pub fn with_data(mut self, data: Value) -> Self {
+        self.data = Some(Box::new(data));
+        self
+    }
 }
 
 /// An error and its causes on one line.
@@ -177,7 +193,7 @@ impl From<Failure> for ApiError {
             tracing::error!(code = failure.code, "a refusal carries a code that has no page");
             ErrorCode::of(failure.kind)
         });
-        Self::new(code, failure.message).with_fields(failure.fields)
+        Self { data: failure.data, ..Self::new(code, failure.message).with_fields(failure.fields) }
     }
 }
 
@@ -197,8 +213,7 @@ impl From<sqlx::Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.code.status();
-        let body = ErrorBody { code: self.code.as_str(), message: self.message, errors: self.errors };
-        let mut response = (status, axum::Json(body)).into_response();
+        let mut response = (status, axum::Json(dialect::plain(&self))).into_response();
         let mut set = |name: HeaderName, value: HeaderValue| response.headers_mut().insert(name, value);
         if status == StatusCode::UNAUTHORIZED {
             set(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -213,11 +228,11 @@ impl IntoResponse for ApiError {
             // next request that it sends on this connection.
             set(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some(allow) = self.allow {
+        if let Some(allow) = self.allow.clone() {
             set(header::ALLOW, allow);
         }
-        // For the log line of the request.
-        response.extensions_mut().insert(self.code);
+        // For the request's log line, and for the surfaces that say it differently.
+        response.extensions_mut().insert(self);
         response
     }
 }

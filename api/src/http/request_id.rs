@@ -15,7 +15,7 @@ use metrics::{counter, gauge, histogram};
 use palaver_eventstore::ids::Ids;
 use tracing::Instrument;
 
-use super::{ApiError, ErrorCode, Shell};
+use super::{ApiError, Shell};
 use crate::permissions::Surface;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -107,7 +107,7 @@ pub(super) async fn observe(State(shell): State<Arc<Shell>>, mut request: Reques
     let status = response.status();
     span.in_scope(|| {
         let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-        let code = response.extensions().get::<ErrorCode>().map(|code| code.as_str());
+        let code = response.extensions().get::<ApiError>().map(|error| error.code.as_str());
         match (status.is_server_error(), surface) {
             (true, _) => tracing::warn!(status = status.as_u16(), latency_ms, code, "answered"),
             (false, Some(Surface::System)) => tracing::debug!(status = status.as_u16(), latency_ms, code, "answered"),

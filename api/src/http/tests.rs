@@ -38,6 +38,18 @@ const ROUTES: &[Route] = &[
     route(Surface::Socialhub, "GET", "/slow", Access::Public),
     route(Surface::Socialhub, "GET", "/fault", Access::Public),
     route(Surface::System, "GET", "/text", Access::Public),
+    route(Surface::MktX, "GET", "/api/v1/panic", Access::Public),
+    route(Surface::MktX, "GET", "/api/v1/slow", Access::Public),
+    route(Surface::MktX, "GET", "/api/v1/refused", Access::Authenticated),
+    route(Surface::MktX, "POST", "/api/v1/optional", Access::Public),
+    route(Surface::Bots, "GET", "/v1/panic", Access::Public),
+    route(Surface::Bots, "GET", "/v1/slow", Access::Public),
+    route(Surface::Bots, "GET", "/v1/refused", Access::Authenticated),
+    route(Surface::Bots, "POST", "/v1/optional", Access::Public),
+    route(Surface::BotOpenApi, "GET", "/bot-api/v1/panic", Access::Public),
+    route(Surface::BotOpenApi, "GET", "/bot-api/v1/slow", Access::Public),
+    route(Surface::BotOpenApi, "GET", "/bot-api/v1/refused", Access::Authenticated),
+    route(Surface::BotOpenApi, "POST", "/bot-api/v1/optional", Access::Public),
 ];
 
 #[derive(Debug, Default)]
@@ -123,6 +135,11 @@ async fn list(key: Option<CommandKey>, read: ReadAfter, caller: Caller) -> (Writ
     (Written { position: 42, replayed: key.is_some() }, Json(body))
 }
 
+fn refusal() -> ApiError {
+    let fields = [("publishTime".to_owned(), vec!["publishTimeNotInFuture".to_owned()])];
+    ApiError::new(ErrorCode::ValidationError, "no").with_fields(fields.into())
+}
+
 impl App {
     fn new() -> Self {
         let tokens = Arc::new(Tokens::default());
@@ -138,7 +155,17 @@ impl App {
             body_limit_bytes: BODY_LIMIT_BYTES,
             request_timeout: Duration::from_secs(5),
         };
+        let under = |prefix: &str| {
+            Router::new()
+                .route(&format!("{prefix}/panic"), get(|| async { panic!("the secret cause") as () }))
+                .route(&format!("{prefix}/slow"), get(std::future::pending::<()>))
+                .route(&format!("{prefix}/refused"), get(|| async { Err::<(), _>(refusal()) }))
+                .route(&format!("{prefix}/optional"), post(|_: Option<Json<NewPost>>| async {}))
+        };
         let router = Router::new()
+            .merge(under("/api/v1"))
+            .merge(under("/v1"))
+            .merge(under("/bot-api/v1"))
             .route("/public", get(|id: RequestId| async move { Json(json!({ "id": id.as_str() })) }))
             .route("/me", get(|caller: Caller| async move { Json(json!({ "role": caller.role })) }))
             .route("/posts", get(list).post(create))
@@ -242,6 +269,60 @@ async fn a_request_has_its_time() {
     let answer = App::new().get("/slow", &[]).await;
     let message = "no answer within 5000 ms; a mutation may have happened: repeat it with the same Idempotency-Key";
     answer.is(504, "RequestTimeoutError", message);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_fails_is_said_as_the_surface_of_the_path_does() {
+    let app = App::new();
+    let large = "x".repeat(BODY_LIMIT_BYTES + 1);
+    for (prefix, named) in [("/api/v1", "mkt-x"), ("/v1", "bots"), ("/spams", "bots"), ("/bot-api/v1", "plain")] {
+        let at = |path: &str| format!("{prefix}{path}");
+        let typed = [("content-type", "application/json")];
+        let mut answers = vec![(app.get(&at("/nowhere"), &[]).await, 404, "NotFoundError", "RESOURCE_NOT_FOUND")];
+        if prefix != "/spams" {
+            let deleted = app.call(Method::DELETE, &at("/panic"), &[], "").await;
+            assert_eq!(deleted.header("allow"), Some("GET, HEAD"), "{prefix}");
+            let unknown = app.get(&at("/refused?accesstoken=no"), &[]).await;
+            assert_eq!(unknown.header("www-authenticate"), Some("Bearer"), "{prefix}");
+            let refused = app.get(&at("/refused?accesstoken=ADMIN"), &[]).await;
+            let malformed = app.call(Method::POST, &at("/optional"), &typed, "{").await;
+            let too_large = app.call(Method::POST, &at("/optional"), &typed, large.clone()).await;
+            answers.extend([
+                (deleted, 405, "MethodNotAllowedError", "METHOD_NOT_ALLOWED"),
+                (app.get(&at("/panic"), &[]).await, 500, "InternalServerError", "INTERNAL_SERVER_ERROR"),
+                (app.get(&at("/slow"), &[]).await, 504, "RequestTimeoutError", "REQUEST_TIMEOUT"),
+                (too_large, 413, "PayloadTooLargeError", "PAYLOAD_TOO_LARGE"),
+                (malformed, 400, "BadRequestError", "BAD_REQUEST"),
+                (unknown, 401, "AccessTokenInvalidError", "UNAUTHORIZED"),
+                (refused, if named == "mkt-x" { 422 } else { 400 }, "ValidationError", "VALIDATION_ERROR"),
+            ]);
+        }
+        for (answer, status, code, in_capitals) in answers {
+            let body = &answer.body;
+            assert_eq!(answer.status.as_u16(), status, "{prefix} {body}");
+            assert_eq!(answer.header("content-type"), Some("application/json"), "{prefix} {body}");
+            let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+            let fields = json!({ "publishTime": ["publishTimeNotInFuture"] });
+            match named {
+                "mkt-x" => {
+                    assert_eq!(members, ["code", "details", "error", "success"], "{body}");
+                    assert_eq!((&body["success"], &body["code"]), (&json!(false), &json!(in_capitals)), "{body}");
+                    assert!(code != "ValidationError" || body["details"]["errors"] == fields, "{body}");
+                }
+                "bots" => {
+                    let phrase = StatusCode::from_u16(status).unwrap().canonical_reason().unwrap();
+                    assert_eq!((&body["statusCode"], &body["error"]), (&json!(status), &json!(phrase)), "{body}");
+                    assert_eq!(body["code"], code);
+                    assert!(body["message"].is_string(), "{body}");
+                }
+                _ => {
+                    assert_eq!(body["code"], code);
+                    assert!(body["message"].is_string() && body.get("success").is_none(), "{body}");
+                    assert!(code != "ValidationError" || body["errors"] == fields, "{body}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
