@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::DatabaseCredentials,
-    http::{LastWrites, Shell, enclose},
+    http::{LastWrites, Meters, Shell, enclose},
     openapi,
     permissions::{ROUTES, RouteMismatch, RouteTable},
     run::RunError,
@@ -167,6 +167,7 @@ impl App {
                 credentials: Arc::new(DatabaseCredentials::new(self.database.pool().clone())),
                 routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
+                meters: Arc::new(Meters::new(settings.rate_limits, settings.proxy_trusted)),
                 body_limit_bytes: settings.body_limit_bytes,
                 request_timeout: settings.request_timeout,
             },

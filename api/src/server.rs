@@ -3,8 +3,8 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{Router, http::Request};
+use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
@@ -15,6 +15,9 @@ use tokio::{
     sync::Semaphore,
 };
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::http::Peer;
 
 /// Connections at one time. The next wait in the listener's queue, and then in the client's.
 const CONNECTIONS_MAX: usize = 8_192;
@@ -94,8 +97,11 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown, g
     let hang_up = CancellationToken::new();
     let _hang_up_at_the_end = hang_up.clone().drop_guard();
 
-    while let Some((stream, place)) = next_connection(&listener, &room, shutdown).await {
-        let service = TowerToHyperService::new(router.clone());
+    while let Some((stream, peer, place)) = next_connection(&listener, &room, shutdown).await {
+        let service = TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            request
+        }));
         let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
         let hang_up = hang_up.clone();
         tokio::spawn(async move {
@@ -114,23 +120,23 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown, g
     }
 }
 
-/// The next connection and its place among those at one time. `None` when it is time to stop.
+/// The next connection, who is at its other end, and its place among those at one time. `None` when it is time to stop.
 async fn next_connection(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     shutdown: &Shutdown,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, tokio::sync::OwnedSemaphorePermit)> {
     let next = async {
         // Nobody closes the semaphore.
         let place = Arc::clone(room).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     // Answers are written whole; waiting for more to send only delays them.
                     if let Err(error) = stream.set_nodelay(true) {
                         tracing::debug!(%error, "TCP_NODELAY is not set");
                     }
-                    return Some((stream, place));
+                    return Some((stream, Peer(peer), place));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");

@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Lines of its log that are shown when a test fails.
 const LOG_LINES_SHOWN: usize = 80;
 
-/// Settings under which nothing takes long. Those of a test come after, and so win.
-const SETTINGS: [(&str, &str); 7] = [
+/// Settings under which nothing takes long or is limited. Those of a test come after, and so win.
+const SETTINGS: [(&str, &str); 11] = [
     ("listen", "127.0.0.1:0"),
     ("pool-size", "6"),
     ("publisher-poll-ms", "50"),
@@ -37,6 +37,10 @@ const SETTINGS: [(&str, &str); 7] = [
     ("outcome-settle-ms", "300"),
     ("log-format", "json"),
     ("log", "info"),
+    ("rate-limit-per-credential", "0"),
+    ("rate-limit-per-tenant", "0"),
+    ("rate-limit-mkt-x-per-tenant", "0"),
+    ("rate-limit-per-address", "0"),
 ];
 
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {

@@ -8,10 +8,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, ErrorCode, Shell, accept, idempotency, query};
+use super::{ApiError, ErrorCode, Shell, accept, idempotency, query, rate_limit::Standing};
 use crate::{
     auth::{self, Caller},
-    permissions::{Access, Found},
+    permissions::{Access, Found, Surface},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -19,18 +19,29 @@ use crate::{
 struct Undeclared(String);
 
 pub(super) async fn admit(State(shell): State<Arc<Shell>>, request: Request, next: Next) -> Response {
-    let (request, caller) = match prepare(&shell, request).await {
-        Ok(prepared) => prepared,
-        Err(error) => return error.into_response(),
+    let mut standing = None;
+    let mut response = match prepare(&shell, request, &mut standing).await {
+        Ok((request, caller)) => {
+            let response = next.run(request).await;
+            if let Some(caller) = caller {
+                shell.last_writes.note(caller.credential, response.headers());
+            }
+            response
+        }
+        Err(error) => error.into_response(),
     };
-    let response = next.run(request).await;
-    if let Some(caller) = caller {
-        shell.last_writes.note(caller.credential, response.headers());
+    if let Some(standing) = standing {
+        standing.tell(response.headers_mut(), shell.clock.now());
     }
     response
 }
 
-async fn prepare(shell: &Arc<Shell>, mut request: Request) -> Result<(Request, Option<Caller>), ApiError> {
+/// Leaves in `standing` what the client is to be told of its limit, also when it is refused.
+async fn prepare(
+    shell: &Arc<Shell>,
+    mut request: Request,
+    standing: &mut Option<Standing>,
+) -> Result<(Request, Option<Caller>), ApiError> {
     // No matched path: nothing is there, and the fallback says so.
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return Ok((request, None)) };
     let route = match shell.routes.find(request.method(), path.as_str()) {
@@ -43,9 +54,19 @@ async fn prepare(shell: &Arc<Shell>, mut request: Request) -> Result<(Request, O
         accept::check(request.headers())?;
     }
     let caller = match route.access {
-        Access::Public => None,
+        // Probes and scrapers come as often as their operator wants.
+        Access::Public if route.surface == Surface::System => None,
+        Access::Public => {
+            shell.meters.public(request.extensions(), request.headers(), standing)?;
+            None
+        }
         access => {
-            let caller = auth::authenticate(shell, request.headers(), request.uri()).await?;
+            let attempt = shell.meters.attempt(request.extensions(), request.headers(), request.uri(), standing)?;
+            let caller = auth::authenticate(shell, request.headers(), request.uri())
+                .await
+                .inspect_err(|error| shell.meters.not_accepted(&attempt, error))?;
+            shell.meters.accepted(&attempt);
+            shell.meters.caller(route.surface, &caller, standing)?;
             check(access, &caller)?;
             Some(caller)
         }

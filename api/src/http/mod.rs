@@ -1,6 +1,7 @@
 //! The HTTP conventions that every surface shares, one implementation each. No route, and nothing of what one means.
 
 mod accept;
+mod client_address;
 mod dialect;
 mod extract;
 mod guard;
@@ -9,6 +10,7 @@ mod paging;
 mod position;
 mod problem;
 mod query;
+mod rate_limit;
 pub mod request_id;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use axum::{
 use palaver_eventstore::{clock::Clock, ids::Ids};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use client_address::Peer;
 pub use dialect::{BotsErrorBody, MktXErrorBody};
 pub use extract::{Json, PathId, parse};
 pub use idempotency::{CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
@@ -33,6 +36,7 @@ pub use position::{LastWrites, PALAVER_MIN_POSITION, PALAVER_POSITION, ReadAfter
 pub use problem::{ApiError, ErrorBody, ErrorCode, chain};
 pub(crate) use query::pairs;
 pub use query::{Query, one_or_many};
+pub use rate_limit::{Meters, RateLimits};
 pub use request_id::RequestId;
 
 use crate::{auth::Credentials, permissions::RouteTable};
@@ -45,6 +49,7 @@ pub struct Shell {
     pub credentials: Arc<dyn Credentials>,
     pub routes: RouteTable,
     pub last_writes: LastWrites,
+    pub meters: Arc<Meters>,
     pub body_limit_bytes: usize,
     pub request_timeout: Duration,
 }

@@ -135,6 +135,11 @@ impl ApiError {
         Self { retry_after_s: Some(retry_after_s), ..Self::new(ErrorCode::ServiceUnavailableError, message) }
     }
 
+    /// A limit on requests is used up; one more passes after that many seconds.
+    pub fn too_many_requests(message: impl Into<String>, retry_after_s: u32) -> Self {
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(ErrorCode::TooManyRequestsError, message) }
+    }
+
     /// The read model did not reach the position that the client's view needs within the wait.
     pub fn read_model_behind(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::ReadModelBehindError, message)

@@ -142,6 +142,10 @@ fn refusal() -> ApiError {
 
 impl App {
     fn new() -> Self {
+        Self::limited(RateLimits::OFF)
+    }
+
+    fn limited(limits: RateLimits) -> Self {
         let tokens = Arc::new(Tokens::default());
         for role in Role::ALL {
             tokens.grant(role.as_str(), role);
@@ -152,6 +156,7 @@ impl App {
             credentials: Arc::clone(&tokens) as Arc<dyn Credentials>,
             routes: RouteTable::new(ROUTES),
             last_writes: LastWrites::default(),
+            meters: Arc::new(Meters::new(limits, false)),
             body_limit_bytes: BODY_LIMIT_BYTES,
             request_timeout: Duration::from_secs(5),
         };
@@ -322,6 +327,44 @@ async fn whatever_fails_is_said_as_the_surface_of_the_path_does() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn limits_are_told_on_every_answer_that_they_concern() {
+    let window = Duration::from_secs(86_400);
+    let app = App::limited(RateLimits { window, per_credential: 3, per_address: 5, ..RateLimits::OFF });
+    let limit = |answer: &Answer| {
+        ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+            .map(|name| answer.header(name).map(|value| value.parse::<u64>().unwrap()))
+    };
+    let third = window.as_secs() / 3;
+    let first = app.get("/me?accesstoken=CM", &[]).await;
+    assert_eq!((first.status.as_u16(), limit(&first)), (200, [Some(3), Some(2), Some(third)]));
+    let forbidden = app.call(Method::POST, "/posts?accesstoken=CM", &[], "").await;
+    assert_eq!(limit(&forbidden)[1], Some(1));
+    assert_eq!(limit(&app.get("/me?accesstoken=CM", &[]).await)[1], Some(0));
+    let refused = app.get("/me?accesstoken=CM", &[]).await;
+    let message = format!("too many requests from this token; try again in {third} s");
+    refused.is(429, "TooManyRequestsError", &message);
+    assert_eq!(limit(&refused), [Some(3), Some(0), Some(3 * third)]);
+    assert_eq!(refused.header("retry-after"), Some(third.to_string().as_str()));
+
+    // Public routes, guesses and those without a token share the address's limit. Operators have none.
+    for (path, status, left) in
+        [("/public", 200, 4), ("/me?accesstoken=x", 401, 3), ("/me", 401, 2), ("/public", 200, 1), ("/me", 401, 0)]
+    {
+        let answer = app.get(path, &[]).await;
+        assert_eq!((answer.status.as_u16(), limit(&answer)[1]), (status, Some(left)), "{path}");
+    }
+    for path in ["/public", "/me?accesstoken=y", "/me?accesstoken=ADMIN"] {
+        assert_eq!(app.get(path, &[]).await.status, 429, "{path}");
+    }
+    let in_capitals = app.get("/api/v1/panic", &[]).await;
+    assert_eq!((in_capitals.status.as_u16(), &in_capitals.body["code"]), (429, &json!("RATE_LIMIT_EXCEEDED")));
+    for _ in 0..10 {
+        let free = app.get("/text", &[]).await;
+        assert_eq!((free.status.as_u16(), limit(&free)), (200, [None; 3]));
     }
 }
 

@@ -158,4 +158,74 @@ pub struct Given {
         hide_short_help = true
     )]
     pub shutdown_grace_seconds: Option<u64>,
+
+    /// Window of the limits below, in seconds. Each process counts for itself. Default: 60
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_RATE_LIMIT_WINDOW_SECONDS",
+        value_name = "SECONDS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub rate_limit_window_seconds: Option<u64>,
+
+    /// Requests that one token may make in a window; 0 is no limit. Default: 1200
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_RATE_LIMIT_PER_CREDENTIAL",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub rate_limit_per_credential: Option<u64>,
+
+    /// Requests that all tokens of one account may make in a window; 0 is no limit. Default: 6000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_RATE_LIMIT_PER_TENANT",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub rate_limit_per_tenant: Option<u64>,
+
+    /// The same under `/api/v1`, counted apart; 0 is no limit. Default: 100
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_RATE_LIMIT_MKT_X_PER_TENANT",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub rate_limit_mkt_x_per_tenant: Option<u64>,
+
+    /// Requests that one client address (of IPv6, one /64) may make without a valid token in a window; 0 is no limit.
+    /// Default: 60
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_RATE_LIMIT_PER_ADDRESS",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub rate_limit_per_address: Option<u64>,
+
+    /// Whether clients come through a proxy that appends their address to `X-Forwarded-For`; its last entry is then taken
+    /// for the client. Default: false
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_PROXY_TRUSTED",
+        value_name = "BOOL",
+        hide_env_values = true,
+        hide_short_help = true,
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub proxy_trusted: Option<bool>,
 }

@@ -20,11 +20,14 @@ use tracing_subscriber::EnvFilter;
 
 pub use given::Given;
 
+use crate::http::RateLimits;
+
 /// The file that is read when none is named.
 const FILE_NAME: &str = "palaver.toml";
 
 /// With less, a publication is taken for abandoned before its call has even been made.
 const OUTCOME_SETTLE_MS_MIN: u64 = 100;
+const RATE_LIMIT_BOUNDS: RangeInclusive<u64> = 0..=1_000_000;
 
 mod default {
     pub const DATA: &str = "./data";
@@ -40,6 +43,13 @@ mod default {
     pub const NETWORK_CALL_TIMEOUT_MS: u64 = 10_000;
     pub const OUTCOME_SETTLE_MS: u64 = 10_000;
     pub const SHUTDOWN_GRACE_SECONDS: u64 = 20;
+    pub const RATE_LIMIT_WINDOW_SECONDS: u64 = 60;
+    pub const RATE_LIMIT_PER_CREDENTIAL: u64 = 1_200;
+    pub const RATE_LIMIT_PER_TENANT: u64 = 6_000;
+    /// Source: seed 002, "Rate Limiting".
+    pub const RATE_LIMIT_MKT_X_PER_TENANT: u64 = 100;
+    pub const RATE_LIMIT_PER_ADDRESS: u64 = 60;
+    pub const PROXY_TRUSTED: bool = false;
 }
 
 /// A text that is never printed.
@@ -107,6 +117,9 @@ pub struct Settings {
     pub network_call_timeout: Duration,
     pub outcome_settle: Duration,
     pub shutdown_grace: Duration,
+    pub rate_limits: RateLimits,
+    /// Whether the last hop of `X-Forwarded-For` is the client.
+    pub proxy_trusted: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -142,7 +155,9 @@ impl Given {
         first! {
             data, config, listen, database_url, pg_bin, master_key, log, log_format, pool_size, append_queue_max,
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
-            network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds,
+            network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
+            rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
+            proxy_trusted,
         }
     }
 
@@ -222,6 +237,39 @@ impl Given {
                 default::SHUTDOWN_GRACE_SECONDS,
                 0..=3_600,
             )),
+            rate_limits: RateLimits {
+                window: Duration::from_secs(check.number(
+                    "rate_limit_window_seconds",
+                    self.rate_limit_window_seconds,
+                    default::RATE_LIMIT_WINDOW_SECONDS,
+                    1..=86_400,
+                )),
+                per_credential: check.number(
+                    "rate_limit_per_credential",
+                    self.rate_limit_per_credential,
+                    default::RATE_LIMIT_PER_CREDENTIAL,
+                    RATE_LIMIT_BOUNDS,
+                ),
+                per_tenant: check.number(
+                    "rate_limit_per_tenant",
+                    self.rate_limit_per_tenant,
+                    default::RATE_LIMIT_PER_TENANT,
+                    RATE_LIMIT_BOUNDS,
+                ),
+                mkt_x_per_tenant: check.number(
+                    "rate_limit_mkt_x_per_tenant",
+                    self.rate_limit_mkt_x_per_tenant,
+                    default::RATE_LIMIT_MKT_X_PER_TENANT,
+                    RATE_LIMIT_BOUNDS,
+                ),
+                per_address: check.number(
+                    "rate_limit_per_address",
+                    self.rate_limit_per_address,
+                    default::RATE_LIMIT_PER_ADDRESS,
+                    RATE_LIMIT_BOUNDS,
+                ),
+            },
+            proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
         };
         if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
             check.fail(
@@ -309,6 +357,12 @@ impl Settings {
             network_call_timeout_ms = ms(self.network_call_timeout),
             outcome_settle_ms = ms(self.outcome_settle),
             shutdown_grace_seconds = self.shutdown_grace.as_secs(),
+            rate_limit_window_seconds = self.rate_limits.window.as_secs(),
+            rate_limit_per_credential = self.rate_limits.per_credential,
+            rate_limit_per_tenant = self.rate_limits.per_tenant,
+            rate_limit_mkt_x_per_tenant = self.rate_limits.mkt_x_per_tenant,
+            rate_limit_per_address = self.rate_limits.per_address,
+            proxy_trusted = self.proxy_trusted,
             "settings"
         );
     }
@@ -460,6 +514,12 @@ mod tests {
             ("network_call_timeout_ms", default::NETWORK_CALL_TIMEOUT_MS.to_string()),
             ("outcome_settle_ms", default::OUTCOME_SETTLE_MS.to_string()),
             ("shutdown_grace_seconds", default::SHUTDOWN_GRACE_SECONDS.to_string()),
+            ("rate_limit_window_seconds", default::RATE_LIMIT_WINDOW_SECONDS.to_string()),
+            ("rate_limit_per_credential", default::RATE_LIMIT_PER_CREDENTIAL.to_string()),
+            ("rate_limit_per_tenant", default::RATE_LIMIT_PER_TENANT.to_string()),
+            ("rate_limit_mkt_x_per_tenant", default::RATE_LIMIT_MKT_X_PER_TENANT.to_string()),
+            ("rate_limit_per_address", default::RATE_LIMIT_PER_ADDRESS.to_string()),
+            ("proxy_trusted", default::PROXY_TRUSTED.to_string()),
         ] {
             let argument = command.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             let help = argument.get_long_help().or(argument.get_help()).unwrap().to_string();

@@ -8,6 +8,7 @@ mod channels;
 mod conventions;
 mod cp;
 mod permissions;
+mod rate_limits;
 mod sandbox;
 mod system;
 
