@@ -3,6 +3,7 @@
 
 pub mod channels;
 pub mod identity;
+pub mod mail;
 pub mod posts;
 pub mod publishing;
 

@@ -1,5 +1,6 @@
 //! Secrets (passwords, OAuth tokens, webhook secrets) at rest: sealed under a master key, kept in a table of their own,
-//! named by reference from events. What a secret is for, and who may ask for it, is decided elsewhere.
+//! named by reference from events. What a secret is for, and who may ask for it, is decided elsewhere; so is where
+//! else the same seal is used.
 //!
 //! Sealing is XChaCha20-Poly1305 with a random nonce. The tenant and the reference are authenticated along with the
 //! secret, so a row that is altered or moved does not open.
@@ -33,8 +34,6 @@ use crate::{clock::Clock, ids::Ids};
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
 const KEY_ID_BYTES: usize = 8;
-/// Separates what is sealed here from anything else under the same key.
-const CONTEXT: &[u8] = b"palaver vault 1";
 /// Secrets are credentials, not documents.
 pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 /// A key file holds 64 digits and a line's end; anything much longer is some other file.
@@ -44,6 +43,12 @@ const KEY_FILE_BYTES_MAX: u64 = 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretRef(Uuid);
+
+impl From<Uuid> for SecretRef {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
 
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -213,19 +218,46 @@ pub enum VaultError {
     Database(#[from] sqlx::Error),
 }
 
-/// The key, ready for use: what seals and opens, apart from where it is kept.
-struct Seal {
+/// What is sealed. Authenticated along with it, so that nothing opens as what it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sealed {
+    /// A secret in the vault.
+    Secret,
+    /// The content of a mail in the outbox.
+    Mail,
+}
+
+impl Sealed {
+    const fn context(self) -> &'static [u8] {
+        match self {
+            Self::Secret => b"palaver vault 1",
+            Self::Mail => b"palaver mail 1",
+        }
+    }
+}
+
+/// The key, ready for use on one kind of thing: what seals and opens, apart from where it is kept.
+pub struct Seal {
     cipher: XChaCha20Poly1305,
     key_id: String,
+    what: Sealed,
 }
 
 impl Seal {
-    fn new(key: &MasterKey) -> Self {
-        Self { cipher: XChaCha20Poly1305::new((&*key.0).into()), key_id: key.id() }
+    pub fn new(key: &MasterKey, what: Sealed) -> Self {
+        Self { cipher: XChaCha20Poly1305::new((&*key.0).into()), key_id: key.id(), what }
+    }
+
+    /// Names the key, without telling it: what is to be kept beside all that this closes.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// Nonce, then ciphertext and tag.
-    fn close(
+    ///
+    /// # Errors
+    /// `TooLong` for more than [`SECRET_BYTES_MAX`].
+    pub fn close(
         &self,
         ids: &dyn Ids,
         tenant: AccountId,
@@ -238,7 +270,7 @@ impl Seal {
         }
         let mut nonce = [0; NONCE_BYTES];
         ids.fill(&mut nonce);
-        let aad = bound_to(tenant, reference);
+        let aad = self.bound_to(tenant, reference);
         // Its length is the only thing that the cipher can refuse.
         let sealed = self
             .cipher
@@ -247,21 +279,37 @@ impl Seal {
         Ok([&nonce, sealed.as_slice()].concat())
     }
 
-    fn open(&self, tenant: AccountId, reference: SecretRef, key_id: &str, sealed: &[u8]) -> Result<Secret, VaultError> {
+    /// Opens what was closed for the same tenant and reference, under the key of that id.
+    ///
+    /// # Errors
+    /// `WrongKey`, or `Tampered`.
+    pub fn open(
+        &self,
+        tenant: AccountId,
+        reference: SecretRef,
+        key_id: &str,
+        sealed: &[u8],
+    ) -> Result<Secret, VaultError> {
         if key_id != self.key_id {
             let (sealed_under, present) = (key_id.to_owned(), self.key_id.clone());
             return Err(VaultError::WrongKey { reference, sealed_under, present });
         }
         let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES).ok_or(VaultError::Tampered(reference))?;
-        let aad = bound_to(tenant, reference);
+        let aad = self.bound_to(tenant, reference);
         let opened = self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad });
         opened.map(|secret| Secret(Zeroizing::new(secret))).map_err(|_| VaultError::Tampered(reference))
     }
+
+    /// The last two parts have a fixed length, so no two triples read the same.
+    fn bound_to(&self, tenant: AccountId, reference: SecretRef) -> Vec<u8> {
+        [self.what.context(), tenant.to_string().as_bytes(), reference.0.as_bytes()].concat()
+    }
 }
 
-/// Both parts have a fixed length, so no two pairs read the same.
-fn bound_to(tenant: AccountId, reference: SecretRef) -> Vec<u8> {
-    [CONTEXT, tenant.to_string().as_bytes(), reference.0.as_bytes()].concat()
+impl fmt::Debug for Seal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seal").field("key_id", &self.key_id).field("what", &self.what).finish_non_exhaustive()
+    }
 }
 
 /// Cheap to clone.
@@ -275,7 +323,7 @@ pub struct Vault {
 
 impl Vault {
     pub fn new(pool: PgPool, key: MasterKey, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>) -> Self {
-        Self { pool, seal: Arc::new(Seal::new(&key)), clock, ids }
+        Self { pool, seal: Arc::new(Seal::new(&key, Sealed::Secret)), clock, ids }
     }
 
     /// Keeps a secret under a new reference.
@@ -370,7 +418,7 @@ mod tests {
     }
 
     fn sealed() -> (Seal, SecretRef, Vec<u8>) {
-        let seal = Seal::new(&key(7));
+        let seal = Seal::new(&key(7), Sealed::Secret);
         let reference = SecretRef(SystemIds.uuid());
         let sealed = seal.close(&SystemIds, TENANT, reference, SECRET).unwrap();
         (seal, reference, sealed)
@@ -411,9 +459,18 @@ mod tests {
     }
 
     #[test]
+    fn a_sealed_secret_is_no_mail() {
+        let (seal, reference, sealed) = sealed();
+        let mail = Seal::new(&key(7), Sealed::Mail);
+        assert_eq!(mail.key_id(), seal.key_id());
+        let opened = mail.open(TENANT, reference, mail.key_id(), &sealed);
+        assert!(matches!(opened, Err(VaultError::Tampered(_))));
+    }
+
+    #[test]
     fn another_master_key_is_told_as_such() {
         let (seal, reference, sealed) = sealed();
-        let other = Seal::new(&key(8));
+        let other = Seal::new(&key(8), Sealed::Secret);
         let opened = other.open(TENANT, reference, &seal.key_id, &sealed);
         assert!(matches!(opened, Err(VaultError::WrongKey { .. })));
         // A row that lies about its key does not open either.
