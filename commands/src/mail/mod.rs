@@ -4,10 +4,20 @@
 //! (`sending`), written before the server is called, and the outcome, written after. What a crash leaves between the
 //! two becomes `unknown`, and is sent again on a person's word alone: mail servers can not be asked what they took.
 
+mod calls;
+mod mailer;
 mod message;
 mod outbox;
+mod redact;
+mod retention;
+mod smtp;
 mod template;
+mod worker;
 
+pub use mailer::{Mailer, MailerError, Outgoing};
 pub use message::{Locale, MailId, MailKind, MailMessage, NewMail};
 pub use outbox::{LISTED_MAX, ListedMail, MailError, MailState, Outbox, UnknownState};
+pub use retention::{CONTENT_KEPT_DAYS, MAILS_KEPT_DAYS};
+pub use smtp::{SmtpMailer, SmtpMailerError, SmtpUrl, SmtpUrlError, is_sender};
 pub use template::Content;
+pub use worker::{MailWorker, MailWorkerSettings};

@@ -129,6 +129,19 @@ impl Outbox {
         Self { pool, seal: key.map(|key| Arc::new(Seal::new(key, Sealed::Mail))), clock, ids }
     }
 
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Whether mail can be queued and opened here.
+    pub const fn has_key(&self) -> bool {
+        self.seal.is_some()
+    }
+
     /// Puts a mail in, to be sent as soon as possible. In a transaction, it is sent if and when that commits; for the
     /// pool alone, name `database.pool()`.
     ///
