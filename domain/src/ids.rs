@@ -82,6 +82,7 @@ object_id! {
     AccountId,
     CategoryId,
     ChannelId,
+    ContactId,
     FeedItemId,
     MediaId,
     PostGroupId,

@@ -18,7 +18,8 @@ mod upcast;
 pub use actor::{Actor, Circumstances};
 pub use failure::{Failure, FailureKind, FieldErrors};
 pub use ids::{
-    AccountId, CategoryId, ChannelId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
+    AccountId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId,
+    UserId,
 };
 pub use limits::*;
 pub use upcast::{FIRST_VERSION, UPCASTERS, UpcastError, Upcaster, newest_version, upcast};

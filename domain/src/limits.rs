@@ -53,6 +53,12 @@ pub const TWEET_IMAGES_MAX: usize = 4;
 pub const IDENTITY_NAME_CHARS_MAX: usize = 254;
 /// Teams that one channel, or one user, belongs to.
 pub const TEAMS_PER_MEMBER_MAX: usize = 1_000;
+/// Users who look after one team.
+pub const TEAM_ADMINS_MAX: usize = 100;
+/// Users, or channels, that one request puts into a team.
+pub const TEAM_JOINING_MAX: usize = 500;
+/// Users and channels of a team that can be deleted; they all leave in one append.
+pub const TEAM_LEAVING_MAX: usize = 900;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
 pub const STATE_VERSION: i32 = 1;

@@ -21,7 +21,7 @@ use cqrs_es::DomainEvent;
 use palaver_domain::{
     AccountId, CategoryId, ChannelId, FeedItemId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
     channels::{ChannelEvent, Connection, Network},
-    identity::{AccountEvent, ClaimEvent, ClaimKind, Role, UserEvent},
+    identity::{AccountEvent, ClaimEvent, ClaimKind, ContactEvent, Role, TeamEvent, UserEvent},
     newest_version,
     posts::{
         Animation, ChannelRef, Content, ContentType, FailureReason, Image, InlineLink, Link, Location, MediaTag,
@@ -302,6 +302,10 @@ fn channels(types: &mut Types) {
         ],
         Reactivated => [ChannelEvent::Reactivated],
         Deactivated => [ChannelEvent::Deactivated],
+        TeamsChanged => [
+            ChannelEvent::TeamsChanged { team_ids: vec![id(0x12), id(0x13)] },
+            ChannelEvent::TeamsChanged { team_ids: vec![] },
+        ],
     });
 }
 
@@ -340,6 +344,29 @@ fn accounts(types: &mut Types) {
     });
 }
 
+fn teams(types: &mut Types) {
+    samples!(types, TeamEvent {
+        Created => [TeamEvent::Created { id: id(0x12), account_id: id(0x11), name: "Europe".to_owned() }],
+        Renamed => [TeamEvent::Renamed { name: "Südeuropa".to_owned() }],
+        AdminsChanged => [
+            TeamEvent::AdminsChanged { admins: vec![id(1), id(2)] },
+            TeamEvent::AdminsChanged { admins: vec![] },
+        ],
+        MembersAdmitted => [
+            TeamEvent::MembersAdmitted { users: vec![id(1), id(2)], channels: vec![] },
+            TeamEvent::MembersAdmitted { users: vec![], channels: vec![id(3)] },
+        ],
+        Deleted => [TeamEvent::Deleted],
+    });
+}
+
+fn contacts(types: &mut Types) {
+    samples!(types, ContactEvent {
+        Created => [ContactEvent::Created { id: id(0x14), account_id: id(0x11), email: "ann@example.com".to_owned() }],
+        Deleted => [ContactEvent::Deleted],
+    });
+}
+
 fn types() -> Types {
     let mut types = Types::new();
     posts(&mut types);
@@ -347,6 +374,8 @@ fn types() -> Types {
     workbenches(&mut types);
     channels(&mut types);
     identity(&mut types);
+    teams(&mut types);
+    contacts(&mut types);
     types
 }
 
@@ -431,6 +460,8 @@ fn no_two_aggregates_share_an_event_type() {
         ("workbench", workbenches),
         ("channel", channels),
         ("identity", identity),
+        ("team", teams),
+        ("contact", contacts),
     ] {
         let mut types = Types::new();
         fill(&mut types);

@@ -89,6 +89,15 @@ impl Aggregate for Channel {
                     sink.write(ChannelEvent::Deactivated, self).await;
                 }
             }
+            ChannelCommand::ChangeTeams { team_ids } => {
+                let channel = self.existing()?;
+                let mut findings = Findings::default();
+                check_teams(&team_ids, &mut findings);
+                findings.refuse(ChannelError::Invalid)?;
+                if channel.team_ids != team_ids {
+                    sink.write(ChannelEvent::TeamsChanged { team_ids }, self).await;
+                }
+            }
         }
         Ok(())
     }
@@ -113,7 +122,8 @@ impl Aggregate for Channel {
             }
             (ChannelEvent::Reactivated, Some(channel)) => channel.active = true,
             (ChannelEvent::Deactivated, Some(channel)) => channel.active = false,
-            (ChannelEvent::Reactivated | ChannelEvent::Deactivated, None) => {}
+            (ChannelEvent::TeamsChanged { team_ids }, Some(channel)) => channel.team_ids = team_ids,
+            (ChannelEvent::Reactivated | ChannelEvent::Deactivated | ChannelEvent::TeamsChanged { .. }, None) => {}
         }
     }
 }
@@ -129,8 +139,7 @@ fn validate(connected: &ChannelEvent) -> Result<(), ChannelError> {
     if let Some(image_url) = image_url {
         findings.url("imageUrl", image_url);
     }
-    findings.length("teamIds", team_ids.len(), TEAMS_PER_MEMBER_MAX);
-    findings.unique("teamIds", team_ids);
+    check_teams(team_ids, &mut findings);
     match connection {
         // A sandbox plays a network, and a placeholder is none.
         Connection::Sandbox => findings.check(*network != Network::Placeholders, "socialNetwork", "notForSandbox"),
@@ -150,6 +159,11 @@ fn validate(connected: &ChannelEvent) -> Result<(), ChannelError> {
         }
     }
     findings.refuse(ChannelError::Invalid)
+}
+
+fn check_teams(team_ids: &[TeamId], findings: &mut Findings) {
+    findings.length("teamIds", team_ids.len(), TEAMS_PER_MEMBER_MAX);
+    findings.unique("teamIds", team_ids);
 }
 
 fn addresses(field: &str, addresses: &[String], findings: &mut Findings) {

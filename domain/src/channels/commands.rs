@@ -18,4 +18,8 @@ pub enum ChannelCommand {
     },
     Reactivate,
     Deactivate,
+    /// Nothing happens when it is in these teams already.
+    ChangeTeams {
+        team_ids: Vec<TeamId>,
+    },
 }

@@ -23,6 +23,9 @@ pub enum ChannelEvent {
     },
     Reactivated,
     Deactivated,
+    TeamsChanged {
+        team_ids: Vec<TeamId>,
+    },
 }
 
 impl DomainEvent for ChannelEvent {
@@ -31,6 +34,7 @@ impl DomainEvent for ChannelEvent {
             Self::Connected { .. } => "ChannelConnected",
             Self::Reactivated => "ChannelReactivated",
             Self::Deactivated => "ChannelDeactivated",
+            Self::TeamsChanged { .. } => "ChannelTeamsChanged",
         }
         .to_owned()
     }

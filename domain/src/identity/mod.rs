@@ -2,12 +2,16 @@
 
 mod account;
 mod claim;
+mod contact;
 mod permission;
 mod role;
+mod team;
 mod user;
 
 pub use account::{Account, AccountCommand, AccountError, AccountEvent, AccountState};
 pub use claim::{Claim, ClaimCommand, ClaimError, ClaimEvent, ClaimKind, ClaimState};
+pub use contact::{Contact, ContactCommand, ContactError, ContactEvent, ContactState};
 pub use permission::{Permission, Permissions, UnknownPermission};
 pub use role::Role;
+pub use team::{Team, TeamCommand, TeamError, TeamEvent, TeamState};
 pub use user::{User, UserCommand, UserError, UserEvent, UserState};

@@ -1,7 +1,11 @@
-use cqrs_es::test::{AggregateTestExecutor, TestFramework};
+use cqrs_es::{
+    Aggregate,
+    test::{AggregateTestExecutor, TestFramework},
+};
 use palaver_domain::{
     AccountId, ChannelId, TeamId,
     channels::{Channel, ChannelCommand, ChannelError, ChannelEvent, Connection, Network},
+    identity::Role,
 };
 
 use super::{circumstances, fields};
@@ -91,6 +95,35 @@ fn a_channel_is_connected_once_and_then_on_or_off() {
     for command in [ChannelCommand::Reactivate, ChannelCommand::Deactivate] {
         given(vec![]).when(command).then_expect_error(ChannelError::NotFound);
     }
+}
+
+#[test]
+fn a_channel_goes_from_team_to_team() {
+    let team = |number: u8| TeamId::from_bytes([number; 12]);
+    let to = |teams: &[u8]| ChannelCommand::ChangeTeams { team_ids: teams.iter().map(|id| team(*id)).collect() };
+    let moved = |teams: &[u8]| ChannelEvent::TeamsChanged { team_ids: teams.iter().map(|id| team(*id)).collect() };
+    let on = || vec![sandbox().event()];
+    given(on()).when(to(&[1, 2])).then_expect_events(vec![moved(&[1, 2])]);
+    given(on()).when(to(&[])).then_expect_events(vec![]);
+    given(vec![sandbox().event(), moved(&[1])]).when(to(&[1])).then_expect_events(vec![]);
+    given(vec![sandbox().event(), moved(&[1])]).when(to(&[])).then_expect_events(vec![moved(&[])]);
+    // One that is out of use has teams all the same: it may be brought back.
+    given(vec![sandbox().event(), ChannelEvent::Deactivated]).when(to(&[1])).then_expect_events(vec![moved(&[1])]);
+    let error = ChannelError::Invalid(fields(&[("teamIds", &["notUnique"])]));
+    given(on()).when(to(&[1, 1])).then_expect_error(error);
+    let many: Vec<TeamId> =
+        (0..1_001_u16).map(|n| TeamId::from_bytes([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (n >> 8) as u8, n as u8])).collect();
+    let error = ChannelError::Invalid(fields(&[("teamIds", &["tooMany"])]));
+    given(on()).when(ChannelCommand::ChangeTeams { team_ids: many }).then_expect_error(error);
+    given(vec![]).when(to(&[1])).then_expect_error(ChannelError::NotFound);
+
+    let mut channel = Channel::default();
+    for event in [sandbox().event(), moved(&[1])] {
+        channel.apply(event);
+    }
+    let channel = channel.existing().unwrap();
+    assert!(channel.visible_to(Role::Smm, &[team(1), team(2)]) && !channel.visible_to(Role::Smm, &[team(2)]));
+    assert!(channel.visible_to(Role::Admin, &[]) && channel.visible_to(Role::SuperAdminViewer, &[]));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod channel;
 mod group;
 mod identity;
 mod post;
+mod team;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use palaver_domain::{Actor, Circumstances, FieldErrors, UserId};
