@@ -366,6 +366,7 @@ mod tests {
             user: UserId::default(),
             user_name: String::new(),
             role: Role::Admin,
+            permissions: Role::Admin.permissions(),
             team_ids: Vec::new(),
             credential: CredentialHash::of(token),
         }
