@@ -2,6 +2,7 @@
 //! stands with each aggregate; here are the few checks that they share.
 
 use email_address::{EmailAddress, Options};
+use serde_json::Value;
 use url::Url;
 
 use crate::{FieldErrors, URL_CHARS_MAX};
@@ -62,9 +63,33 @@ impl Findings {
         self.check(EmailAddress::parse_with_options(text, EMAIL).is_ok(), field, "invalidEmail");
     }
 
+    /// What somebody else's program wants kept: of a bounded size and depth, without NUL.
+    pub fn json(&mut self, field: &str, value: &Value, bytes_max: usize, depth_max: usize) {
+        self.check(value.to_string().len() <= bytes_max, field, "tooLong");
+        self.check(depth(value) <= depth_max, field, "tooDeep");
+        self.check(!holds_nul(value), field, "unsupportedCharacter");
+    }
+
     /// Refuses with what was found, if anything was.
     pub fn refuse<E>(self, error: impl FnOnce(FieldErrors) -> E) -> Result<(), E> {
         if self.0.is_empty() { Ok(()) } else { Err(error(self.0)) }
+    }
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
+}
+
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -17,6 +17,7 @@ mod upcast;
 
 pub use actor::{Actor, Circumstances};
 pub use failure::{Failure, FailureKind, FieldErrors};
+pub use identity::Locale;
 pub use ids::{
     AccountId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId,
     UserId,

@@ -59,6 +59,18 @@ pub const TEAM_ADMINS_MAX: usize = 100;
 pub const TEAM_JOINING_MAX: usize = 500;
 /// Users and channels of a team that can be deleted; they all leave in one append.
 pub const TEAM_LEAVING_MAX: usize = 900;
+/// Characters of a telephone number, as people write it.
+pub const PHONE_CHARS_MAX: usize = 50;
+/// Channels that one user may look at only.
+pub const READ_ONLY_CHANNELS_PER_USER_MAX: usize = 1_000;
+/// Mobile devices of one user; one more takes the place of the oldest.
+pub const MOBILE_DEVICES_PER_USER_MAX: usize = 20;
+/// Characters of a mobile device's id, and of its token. Source: seed 003, PATCH /users/{userId}, `mobileDevice`.
+pub const MOBILE_DEVICE_CHARS_MAX: usize = 512;
+/// Bytes of a user's own settings as JSON.
+pub const USER_SETTINGS_BYTES_MAX: usize = 16_384;
+/// Objects and lists within each other in a user's own settings, themselves included.
+pub const USER_SETTINGS_DEPTH_MAX: usize = 8;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
-pub const STATE_VERSION: i32 = 1;
+pub const STATE_VERSION: i32 = 2;

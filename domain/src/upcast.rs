@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use crate::identity::created_with_details;
+
 /// The version that every event type starts with.
 pub const FIRST_VERSION: u32 = 1;
 
@@ -19,7 +21,8 @@ pub struct Upcaster {
 }
 
 /// Every change there ever was, oldest first.
-pub const UPCASTERS: &[Upcaster] = &[];
+pub const UPCASTERS: &[Upcaster] =
+    &[Upcaster { event_type: "UserCreated", from_version: 1, to_version: 2, change: created_with_details }];
 
 /// Why a payload can not be read as today's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -21,7 +21,10 @@ use cqrs_es::DomainEvent;
 use palaver_domain::{
     AccountId, CategoryId, ChannelId, FeedItemId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
     channels::{ChannelEvent, Connection, Network},
-    identity::{AccountEvent, ClaimEvent, ClaimKind, ContactEvent, Role, TeamEvent, UserEvent},
+    identity::{
+        AccountEvent, ClaimEvent, ClaimKind, ContactEvent, Details, Locale, Permission, Permissions, Role, TeamEvent,
+        UserCreated, UserEvent,
+    },
     newest_version,
     posts::{
         Animation, ChannelRef, Content, ContentType, FailureReason, Image, InlineLink, Link, Location, MediaTag,
@@ -312,21 +315,93 @@ fn channels(types: &mut Types) {
 fn identity(types: &mut Types) {
     accounts(types);
     claims(types);
-    let created = |role, team_ids| UserEvent::Created {
+    users(types);
+}
+
+fn users(types: &mut Types) {
+    // The first five are what version 1 could say: `UserCreated.v1.expected.json`.
+    let created = |role, team_ids| UserCreated {
         id: id(0x14),
         account_id: id(0x11),
         user_name: "ann".to_owned(),
+        email: None,
+        first_name: String::new(),
+        last_name: String::new(),
+        phone: None,
+        locale: Locale::En,
         role,
+        permissions: None,
         team_ids,
+        verified: true,
     };
+    let full = UserCreated {
+        email: Some("ann@example.com".to_owned()),
+        first_name: "Änn".to_owned(),
+        last_name: "Example".to_owned(),
+        phone: Some("+49 221 0".to_owned()),
+        locale: Locale::De,
+        permissions: Some(Permissions::of(&[Permission::ViewPosts, Permission::EditPosts])),
+        verified: false,
+        ..created(Role::Custom, vec![id(1)])
+    };
+    let secret_ref = || "0b8f2f0e-7f3c-4f0e-9d0e-0123456789ab".to_owned();
     samples!(types, UserEvent {
         Created => [
-            created(Role::Admin, vec![]),
-            created(Role::Smm, vec![id(1)]),
-            created(Role::Cm, vec![id(1), id(2)]),
-            created(Role::Editor, vec![]),
-            created(Role::Observer, vec![]),
+            UserEvent::Created(Box::new(created(Role::Admin, vec![]))),
+            UserEvent::Created(Box::new(created(Role::Smm, vec![id(1)]))),
+            UserEvent::Created(Box::new(created(Role::Cm, vec![id(1), id(2)]))),
+            UserEvent::Created(Box::new(created(Role::Editor, vec![]))),
+            UserEvent::Created(Box::new(created(Role::Observer, vec![]))),
+            UserEvent::Created(Box::new(full)),
         ],
+        DetailsChanged => [
+            UserEvent::DetailsChanged(Details { first_name: Some("Ann".to_owned()), ..Details::default() }),
+            UserEvent::DetailsChanged(Details {
+                email: Some("ann@example.com".to_owned()),
+                first_name: Some("Ann".to_owned()),
+                last_name: Some("Example".to_owned()),
+                phone: Some("1".to_owned()),
+                locale: Some(Locale::Fr),
+            }),
+        ],
+        SettingsChanged => [
+            UserEvent::SettingsChanged { settings: serde_json::Map::new() },
+            UserEvent::SettingsChanged { settings: [("theme".to_owned(), json!({"dark": true}))].into_iter().collect() },
+        ],
+        RoleChanged => [
+            UserEvent::RoleChanged { role: Role::Admin },
+            UserEvent::RoleChanged { role: Role::SuperAdmin },
+            UserEvent::RoleChanged { role: Role::SuperAdminViewer },
+            UserEvent::RoleChanged { role: Role::SmmAa },
+            UserEvent::RoleChanged { role: Role::SmmWoi },
+            UserEvent::RoleChanged { role: Role::CmWoi },
+            UserEvent::RoleChanged { role: Role::Assigner },
+            UserEvent::RoleChanged { role: Role::Reporter },
+            UserEvent::RoleChanged { role: Role::Advert },
+        ],
+        PermissionsChosen => [
+            UserEvent::PermissionsChosen { permissions: Permissions::NONE },
+            UserEvent::PermissionsChosen {
+                permissions: Permissions::of(&[Permission::ViewPosts, Permission::EditAllAccounts]),
+            },
+        ],
+        TeamsChanged => [
+            UserEvent::TeamsChanged { team_ids: vec![] },
+            UserEvent::TeamsChanged { team_ids: vec![id(1), id(2)] },
+        ],
+        ReadOnlyChannelsChanged => [
+            UserEvent::ReadOnlyChannelsChanged { channel_ids: vec![] },
+            UserEvent::ReadOnlyChannelsChanged { channel_ids: vec![id(0x13)] },
+        ],
+        PasswordChanged => [UserEvent::PasswordChanged],
+        TotpEnabled => [UserEvent::TotpEnabled { secret_ref: secret_ref() }],
+        TotpRemoved => [UserEvent::TotpRemoved],
+        Verified => [UserEvent::Verified],
+        MobileDeviceRegistered => [
+            UserEvent::MobileDeviceRegistered { device_id: "phone".to_owned(), token_ref: secret_ref() },
+        ],
+        Masked => [UserEvent::Masked { by: id(0x15) }],
+        Deleted => [UserEvent::Deleted],
     });
 }
 

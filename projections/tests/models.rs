@@ -10,7 +10,7 @@ use cqrs_es::Aggregate;
 use palaver_domain::{
     AccountId, Actor, ChannelId, FeedItemId, PostId, TeamId, UserId,
     channels::{Channel, ChannelEvent, Connection, Network},
-    identity::{Role, User, UserEvent},
+    identity::{Locale, Role, User, UserCreated, UserEvent},
     posts::{ChannelRef, FailureReason, Post, PostEvent},
 };
 use palaver_eventstore::StreamId;
@@ -303,13 +303,20 @@ async fn channels_are_listed_by_every_filter() {
 async fn a_user_is_known_with_role_and_teams() {
     let bench = Bench::new().await;
     let team_ids = vec![TeamId::from_bytes(object_id()), TeamId::from_bytes(object_id())];
-    let created = UserEvent::Created {
+    let created = UserEvent::Created(Box::new(UserCreated {
         id: bench.user,
         account_id: bench.tenant,
         user_name: "Grüße@Example.com".to_owned(),
+        email: None,
+        first_name: "Ann".to_owned(),
+        last_name: "Example".to_owned(),
+        phone: None,
+        locale: Locale::De,
         role: Role::Smm,
+        permissions: None,
         team_ids: team_ids.clone(),
-    };
+        verified: true,
+    }));
     bench.append::<User>(bench.user, 0, "2026-04-01T08:00:00Z", &[created]).await;
     let known: Vec<(String, String, String, String, Vec<String>)> =
         sqlx::query_as("SELECT id, tenant_id, user_name, role, team_ids FROM users")

@@ -30,7 +30,7 @@ impl Account {
     pub(crate) async fn register(options: PgConnectOptions, endpoint: Endpoint, name: &str) -> Self {
         let door = Door::open(&options).await;
         let id = door.commander.register_account(name.to_owned()).await.unwrap().value;
-        let admin = door.add_user(&endpoint, id, "admin@example.com", Role::Admin, Vec::new()).await;
+        let admin = door.add_user(&endpoint, id, &user_name(Role::Admin), Role::Admin, Vec::new()).await;
         door.close().await;
         Self { id, admin, options, endpoint }
     }
@@ -46,10 +46,8 @@ impl Account {
 
     /// A new user with this role in these teams.
     pub async fn user(&self, role: Role, team_ids: Vec<TeamId>) -> Client {
-        static NEXT: AtomicU32 = AtomicU32::new(1);
-        let name = format!("{}-{}@example.com", role.as_str().to_lowercase(), NEXT.fetch_add(1, Ordering::Relaxed));
         let door = Door::open(&self.options).await;
-        let user = door.add_user(&self.endpoint, self.id, &name, role, team_ids).await;
+        let user = door.add_user(&self.endpoint, self.id, &user_name(role), role, team_ids).await;
         door.close().await;
         user
     }
@@ -58,6 +56,12 @@ impl Account {
     pub fn anonymous(&self) -> Client {
         Client::new(self.endpoint.clone(), None, None)
     }
+}
+
+/// A name that no other user has, in whatever account.
+fn user_name(role: Role) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{}-{}@example.com", role.as_str().to_lowercase(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A way into the database beside the service, for as long as it takes.
@@ -87,7 +91,7 @@ impl Door {
         team_ids: Vec<TeamId>,
     ) -> Client {
         let context = CommandContext::system(account, "setup");
-        let new = NewUser { user_name: name.to_owned(), role, team_ids };
+        let new = NewUser { team_ids, ..NewUser::named(name, role) };
         let user = self.commander.create_user(&context, new).await.unwrap().value;
         let token = SystemIds.secret();
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();

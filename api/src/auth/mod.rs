@@ -1,7 +1,7 @@
 //! Who asks: the token of a request, and the caller it stands for. What a caller may do is said in
 //! [`crate::permissions`]; how tokens come to be is a surface's matter.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use axum::{
     extract::FromRequestParts,
@@ -10,7 +10,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use palaver_domain::{
-    AccountId, Actor, TeamId, UserId,
+    AccountId, Actor, ChannelId, TeamId, UserId,
     identity::{Permissions, Role},
 };
 use sha2::{Digest, Sha256};
@@ -53,6 +53,8 @@ pub struct Caller {
     /// What the role grants, or what was chosen for a `CUSTOM` user.
     pub permissions: Permissions,
     pub team_ids: Vec<TeamId>,
+    /// Channels that the caller may look at and not change, whatever else they may.
+    pub read_only_channel_ids: Vec<ChannelId>,
     pub credential: CredentialHash,
 }
 
@@ -105,7 +107,7 @@ impl DatabaseCredentials {
 }
 
 const FIND: &str = "
-    SELECT u.tenant_id, u.id, u.user_name, u.role, u.team_ids
+    SELECT u.tenant_id, u.id, u.user_name, u.role, u.permissions, u.team_ids, u.read_only_channel_ids
     FROM access_tokens t
     JOIN users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
@@ -120,23 +122,30 @@ impl Credentials for DatabaseCredentials {
             let row = sqlx::query(FIND).bind(token.as_bytes().as_slice()).bind(now).fetch_optional(&self.pool).await?;
             let Some(row) = row else { return Ok(None) };
             let malformed = |column| CredentialsError::Malformed { column };
+            let chosen: Option<Vec<String>> = row.try_get("permissions")?;
             let team_ids: Vec<String> = row.try_get("team_ids")?;
+            let read_only: Vec<String> = row.try_get("read_only_channel_ids")?;
             let role: Role = row.try_get::<&str, _>("role")?.parse().map_err(|_| malformed("role"))?;
             Ok(Some(Caller {
                 tenant: row.try_get::<&str, _>("tenant_id")?.parse().map_err(|_| malformed("tenant_id"))?,
                 user: row.try_get::<&str, _>("id")?.parse().map_err(|_| malformed("id"))?,
                 user_name: row.try_get("user_name")?,
                 role,
-                permissions: role.permissions(),
-                team_ids: team_ids
-                    .iter()
-                    .map(|id| id.parse())
-                    .collect::<Result<_, _>>()
-                    .map_err(|_| malformed("team_ids"))?,
+                permissions: match (role, chosen) {
+                    (Role::Custom, Some(chosen)) => all(&chosen).ok_or_else(|| malformed("permissions"))?,
+                    _ => role.permissions(),
+                },
+                team_ids: all(&team_ids).ok_or_else(|| malformed("team_ids"))?,
+                read_only_channel_ids: all(&read_only).ok_or_else(|| malformed("read_only_channel_ids"))?,
                 credential: token,
             }))
         })
     }
+}
+
+/// Each text as what it means, unless one of them means nothing.
+fn all<T: FromStr, C: FromIterator<T>>(texts: &[String]) -> Option<C> {
+    texts.iter().map(|text| text.parse().ok()).collect()
 }
 
 /// # Errors

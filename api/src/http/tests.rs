@@ -75,6 +75,7 @@ impl Credentials for Tokens {
             role,
             permissions: role.permissions(),
             team_ids: Vec::new(),
+            read_only_channel_ids: Vec::new(),
             credential,
         });
         Box::pin(std::future::ready(Ok(caller)))

@@ -53,8 +53,7 @@ pub(super) async fn add_user(
     role: Role,
 ) -> Result<(UserId, String), RunError> {
     let context = CommandContext::system(account, "setup");
-    let new = NewUser { user_name: user_name.to_owned(), role, team_ids: Vec::new() };
-    let user = app.commander.create_user(&context, new).await?.value;
+    let user = app.commander.create_user(&context, NewUser::named(user_name, role)).await?.value;
     let token = app.ids.secret();
     app.commander.grant_token(account, user, CredentialHash::of(&token).as_bytes(), None).await?;
     Ok((user, token))

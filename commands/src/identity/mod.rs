@@ -2,22 +2,18 @@
 //!
 //! A token or password is kept as a hash, outside the log. It is shown once, by whoever makes it.
 
+mod users;
+
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use palaver_domain::{
-    AccountId, Failure, FailureKind, TeamId, UserId,
-    identity::{Account, AccountCommand, Role, User, UserCommand},
+    AccountId, Failure, FailureKind, UserId,
+    identity::{Account, AccountCommand},
 };
 
 use crate::{CommandContext, CommandError, Commander, Outcome};
 
-/// What a new user is to be.
-#[derive(Clone, Debug)]
-pub struct NewUser {
-    pub user_name: String,
-    pub role: Role,
-    pub team_ids: Vec<TeamId>,
-}
+pub use users::NewUser;
 
 impl Commander {
     /// Registers an account under a new id.
@@ -50,23 +46,6 @@ impl Commander {
                 known.ok_or_else(|| {
                     Failure::new(FailureKind::NotFound, "NotFoundError", "there is no such account").into()
                 })
-            }
-            .boxed()
-        })
-        .await
-    }
-
-    /// Adds a user to the context's account.
-    ///
-    /// # Errors
-    /// When the name is empty, or it can not be written.
-    pub async fn create_user(&self, context: &CommandContext, new: NewUser) -> Result<Outcome<UserId>, CommandError> {
-        let (id, account_id) = (UserId::from_bytes(self.ids().object_id()), context.tenant);
-        self.run(context, move |work| {
-            let NewUser { user_name, role, team_ids } = new.clone();
-            async move {
-                work.handle::<User>(id, UserCommand::Create { id, account_id, user_name, role, team_ids }).await?;
-                Ok(id)
             }
             .boxed()
         })

@@ -58,7 +58,7 @@ pub(super) async fn people_exist(
 ) -> Result<(), CommandError> {
     for id in people {
         let known = match work.get::<User>(id).await {
-            Ok(user) => user.aggregate.0.is_some(),
+            Ok(user) => user.aggregate.existing().is_ok(),
             Err(CommandError::Refused(_)) => false,
             Err(error) => return Err(error),
         };

@@ -3,6 +3,7 @@
 mod account;
 mod claim;
 mod contact;
+mod locale;
 mod permission;
 mod role;
 mod team;
@@ -11,7 +12,9 @@ mod user;
 pub use account::{Account, AccountCommand, AccountError, AccountEvent, AccountState};
 pub use claim::{Claim, ClaimCommand, ClaimError, ClaimEvent, ClaimKind, ClaimState};
 pub use contact::{Contact, ContactCommand, ContactError, ContactEvent, ContactState};
+pub use locale::{Locale, UnknownLocale};
 pub use permission::{Permission, Permissions, UnknownPermission};
 pub use role::Role;
 pub use team::{Team, TeamCommand, TeamError, TeamEvent, TeamState};
-pub use user::{User, UserCommand, UserError, UserEvent, UserState};
+pub(crate) use user::created_with_details;
+pub use user::{Details, MobileDevice, User, UserCommand, UserCreated, UserError, UserEvent, UserState, name_key};

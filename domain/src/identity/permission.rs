@@ -150,6 +150,12 @@ impl Permissions {
         Self(self.0 & !Self::of(some).0)
     }
 
+    /// Those that are in both.
+    #[must_use]
+    pub const fn common(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub const fn contains(self, permission: Permission) -> bool {
         self.0 & (1 << permission as u32) != 0
     }

@@ -1,13 +1,13 @@
 use cqrs_es::test::TestFramework;
 use palaver_domain::{
-    AccountId, TeamId,
+    AccountId,
     identity::{
         Account, AccountCommand, AccountError, AccountEvent, Claim, ClaimCommand, ClaimError, ClaimEvent, ClaimKind,
-        Permission, Permissions, Role, User, UserCommand, UserError, UserEvent,
+        Permission, Permissions, Role,
     },
 };
 
-use super::{circumstances, fields, user};
+use super::{circumstances, fields};
 
 #[test]
 fn an_account_is_registered_once_under_a_name() {
@@ -23,27 +23,6 @@ fn an_account_is_registered_once_under_a_name() {
         let error = AccountError::Invalid(fields(&[("name", codes)]));
         given(vec![]).when(register(&name)).then_expect_error(error);
     }
-}
-
-#[test]
-fn a_user_is_created_once_under_a_name() {
-    let given = |events| TestFramework::<User>::with(circumstances()).given(events);
-    let account_id = AccountId::default();
-    let create = |name: &str, team_ids| UserCommand::Create {
-        id: user(1),
-        account_id,
-        user_name: name.to_owned(),
-        role: Role::Editor,
-        team_ids,
-    };
-    let created = || {
-        let user_name = "ann".to_owned();
-        vec![UserEvent::Created { id: user(1), account_id, user_name, role: Role::Editor, team_ids: vec![] }]
-    };
-    given(vec![]).when(create("ann", vec![])).then_expect_events(created());
-    given(created()).when(create("ann", vec![])).then_expect_error(UserError::AlreadyExists);
-    let error = UserError::Invalid(fields(&[("teamIds", &["notUnique"]), ("userName", &["required"])]));
-    given(vec![]).when(create("", vec![TeamId::default(); 2])).then_expect_error(error);
 }
 
 #[test]

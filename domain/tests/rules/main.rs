@@ -7,6 +7,7 @@ mod group;
 mod identity;
 mod post;
 mod team;
+mod user;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use palaver_domain::{Actor, Circumstances, FieldErrors, UserId};

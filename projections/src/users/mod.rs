@@ -1,6 +1,8 @@
-//! The users of an account, as needed to tell who calls and what they may do. They are looked up with their tokens, where
-//! tokens are.
+//! The users of an account: who they are, what they may do, and how the API shows them. Deleted users are not in it. Who
+//! calls is looked up with the tokens, where tokens are.
 
 mod projector;
+mod queries;
 
-pub use projector::UsersProjector;
+pub use projector::{UsersProjector, render};
+pub use queries::{USERS_MAX, UserFilter, UserSummary, administrators, count, list, summary};

@@ -95,7 +95,8 @@ async fn plan_a_post(log: &EventLog) -> Planned {
     let commander = Commander::new(log.clone(), Arc::new(SystemClock), Arc::new(SystemIds));
     let account = commander.register_account("Acme".to_owned()).await.unwrap().value;
     let mut context = CommandContext::system(account, "test");
-    let new = NewUser { user_name: "ada@example.com".to_owned(), role: Role::Admin, team_ids: Vec::new() };
+    // The account's id makes the name one that no other user has.
+    let new = NewUser::named(format!("ada@{account}.example"), Role::Admin);
     let user = commander.create_user(&context, new).await.unwrap().value;
     context.actor = Actor::User(user);
     let planner = Planner { user, role: Role::Admin, permissions: Role::Admin.permissions(), team_ids: Vec::new() };

@@ -80,7 +80,7 @@ pub(super) async fn open(
         recorded.set(time + TimeDelta::minutes(17) * number);
         // The first one is made with the account and makes the others.
         let actor = users.first().map_or_else(|| demo.actor.clone(), |&admin| Actor::User(admin));
-        let new = NewUser { user_name: member.user_name.to_owned(), role: member.role, team_ids: Vec::new() };
+        let new = NewUser::named(member.user_name, member.role);
         users.push(commander.create_user(&CommandContext { actor, ..demo.clone() }, new).await?.value);
     }
 

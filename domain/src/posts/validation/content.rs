@@ -141,27 +141,7 @@ fn references(content: &Content, findings: &mut Findings) {
 /// Kept as it came, so it is only made sure that it can be kept: an object, of a bounded size and depth, without NUL.
 fn network_settings(findings: &mut Findings, field: &str, settings: &Value) {
     findings.check(settings.is_object(), field, "invalidSettings");
-    let json = settings.to_string();
-    findings.check(json.len() <= NETWORK_SETTINGS_BYTES_MAX, field, "tooLong");
-    findings.check(depth(settings) <= NETWORK_SETTINGS_DEPTH_MAX, field, "tooDeep");
-    findings.check(!holds_nul(settings), field, "unsupportedCharacter");
-}
-
-fn depth(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
-    }
-}
-
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+    findings.json(field, settings, NETWORK_SETTINGS_BYTES_MAX, NETWORK_SETTINGS_DEPTH_MAX);
 }
 
 fn optional_text(findings: &mut Findings, field: &str, text: Option<&str>, chars_max: usize) {

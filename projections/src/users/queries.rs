@@ -1,0 +1,109 @@
+//! Lists of an account's users, which have no pages: an account has few.
+
+use palaver_domain::{AccountId, TeamId, UserId, identity::Role};
+use serde_json::value::RawValue;
+use sqlx::{PgExecutor, types::Json};
+
+use crate::texts;
+
+/// Users of one list; of more, the first created.
+pub const USERS_MAX: i64 = 10_000;
+
+/// Source: seed 003, `GET /users`. `None` does not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    pub has_mobile_device: Option<bool>,
+    /// Users of one of these teams, and `myself`.
+    pub teams: Option<Vec<TeamId>>,
+    pub myself: Option<UserId>,
+}
+
+impl UserFilter {
+    fn members(&self) -> (Option<Vec<String>>, Option<String>) {
+        (self.teams.as_deref().map(texts), self.myself.map(|user| user.to_string()))
+    }
+}
+
+/// Users as the API shows them, in the order they were created.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn list(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    filter: &UserFilter,
+) -> Result<Vec<Box<RawValue>>, sqlx::Error> {
+    let (teams, myself) = filter.members();
+    let rows = sqlx::query!(
+        r#"SELECT doc AS "doc: Json<Box<RawValue>>" FROM users
+           WHERE tenant_id = $1 AND ($2::bool IS NULL OR has_mobile_device = $2)
+             AND ($3::text[] IS NULL OR team_ids && $3 OR id = $4)
+           ORDER BY created_at, id LIMIT $5"#,
+        tenant.to_string(),
+        filter.has_mobile_device,
+        teams.as_deref(),
+        myself,
+        USERS_MAX
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| row.doc.0).collect())
+}
+
+/// What everybody may know of everybody. Source: seed 003, definition `UserSummary`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSummary {
+    pub id: String,
+    pub first_name: String,
+    pub last_name: String,
+}
+
+/// The users of these teams, or of all, and `myself`; in the order they were created.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn summary(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    filter: &UserFilter,
+) -> Result<Vec<UserSummary>, sqlx::Error> {
+    let (teams, myself) = filter.members();
+    sqlx::query_as!(
+        UserSummary,
+        "SELECT id, first_name, last_name FROM users
+         WHERE tenant_id = $1 AND ($2::text[] IS NULL OR team_ids && $2 OR id = $3)
+         ORDER BY created_at, id LIMIT $4",
+        tenant.to_string(),
+        teams.as_deref(),
+        myself,
+        USERS_MAX
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many users an account has.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn count(db: impl PgExecutor<'_>, tenant: AccountId) -> Result<i64, sqlx::Error> {
+    let row = sqlx::query!(r#"SELECT count(*) AS "count!" FROM users WHERE tenant_id = $1"#, tenant.to_string());
+    Ok(row.fetch_one(db).await?.count)
+}
+
+/// The first administrators of an account; not more than `limit`.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn administrators(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    limit: i64,
+) -> Result<Vec<UserId>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND role = $2 ORDER BY created_at, id LIMIT $3",
+        tenant.to_string(),
+        Role::Admin.as_str(),
+        limit
+    );
+    let rows = rows.fetch_all(db).await?;
+    rows.iter().map(|row| row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
