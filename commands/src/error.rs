@@ -20,6 +20,9 @@ pub enum CommandError {
     /// The append queue is full.
     #[error("too much to write at once; try again")]
     Overloaded,
+    /// Too many passwords wait to be hashed.
+    #[error("too many log in at once; try again")]
+    Busy,
     #[error("the database can not be reached; nothing was written")]
     Unavailable(#[source] AppendError),
     /// It may have been carried out or not. Sending it again with the same idempotency key is safe.
@@ -27,6 +30,8 @@ pub enum CommandError {
     OutcomeUnknown(#[source] AppendError),
     #[error("the log could not be read")]
     Unreadable(#[from] LoadError),
+    #[error("a credential could not be made or read")]
+    Credential(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the command could not be written")]
     Unwritable(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -164,15 +164,12 @@ impl Work {
     }
 
     fn claim_stream(&self, kind: ClaimKind, text: &str) -> (StreamId, Owner) {
-        let (space, owner) = match kind {
-            ClaimKind::UserName => (String::new(), Owner::Anybody),
-            ClaimKind::Contact | ClaimKind::TeamName => (self.tenant.to_string(), Owner::Tenant),
-        };
-        // No part holds a line break but the last, so no two claims run together into one text.
-        let claimed = format!("{}\n{space}\n{}", kind.as_str(), text.trim().to_lowercase());
-        let mut id = hex::encode(Sha256::digest(claimed));
-        id.truncate(CLAIM_ID_CHARS);
-        (StreamId::of::<Claim>(id), owner)
+        match kind {
+            ClaimKind::UserName => (claim_stream(kind, "", text), Owner::Anybody),
+            ClaimKind::Contact | ClaimKind::TeamName => {
+                (claim_stream(kind, &self.tenant.to_string(), text), Owner::Tenant)
+            }
+        }
     }
 
     async fn decide<A>(
@@ -246,6 +243,15 @@ impl Work {
         }
         Ok(appended.last)
     }
+}
+
+/// Where the claim of a text is kept. `space` is within what it is claimed: an account, or nothing for all of them.
+pub(crate) fn claim_stream(kind: ClaimKind, space: &str, text: &str) -> StreamId {
+    // No part holds a line break but the last, so no two claims run together into one text.
+    let claimed = format!("{}\n{space}\n{}", kind.as_str(), text.trim().to_lowercase());
+    let mut id = hex::encode(Sha256::digest(claimed));
+    id.truncate(CLAIM_ID_CHARS);
+    StreamId::of::<Claim>(id)
 }
 
 /// What one account says of what belongs to another.

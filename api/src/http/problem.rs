@@ -64,6 +64,9 @@ error_codes! {
     ServiceUnavailableError = SERVICE_UNAVAILABLE,
     ReadModelBehindError = SERVICE_UNAVAILABLE,
     RequestTimeoutError = GATEWAY_TIMEOUT,
+    TokenExpired = FORBIDDEN,
+    PasswordCriteriaMismatch = BAD_REQUEST,
+    PasswordIdentical = BAD_REQUEST,
 }
 
 impl ErrorCode {

@@ -14,7 +14,7 @@ impl From<CommandError> for ApiError {
             CommandError::Refused(failure) => failure.into(),
             CommandError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReusedError, error.to_string()),
             CommandError::TooLarge { .. } => Self::new(ErrorCode::PayloadTooLargeError, error.to_string()),
-            CommandError::Contended | CommandError::Overloaded => {
+            CommandError::Contended | CommandError::Overloaded | CommandError::Busy => {
                 Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)
             }
             CommandError::OutcomeUnknown(_) => {
@@ -28,7 +28,9 @@ impl From<CommandError> for ApiError {
                 Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)
             }
             CommandError::Unreadable(LoadError::Log(LogError::Database(error))) => error.into(),
-            CommandError::Unreadable(_) | CommandError::Unwritable(_) => Self::internal(&error),
+            CommandError::Unreadable(_) | CommandError::Credential(_) | CommandError::Unwritable(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A token or password is kept as a hash, outside the log. It is shown once, by whoever makes it.
 
+mod one_time;
+mod passwords;
+mod sessions;
 mod users;
 
 use chrono::{DateTime, Utc};
@@ -11,9 +14,15 @@ use palaver_domain::{
     identity::{Account, AccountCommand},
 };
 
-use crate::{CommandContext, CommandError, Commander, Outcome};
-
+pub use one_time::{OneTimeTokens, Purpose};
+pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password, PasswordKept, PasswordRefused};
+pub use sessions::{
+    Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,
+    Sessions,
+};
 pub use users::NewUser;
+
+use crate::{CommandContext, CommandError, Commander, Outcome};
 
 impl Commander {
     /// Registers an account under a new id.
@@ -71,24 +80,6 @@ impl Commander {
             user.to_string(),
             self.clock().now(),
             expires_at,
-        )
-        .execute(self.log().database().pool())
-        .await?;
-        Ok(())
-    }
-
-    /// Sets a user's password by its hash in PHC format. The password itself does not come here.
-    ///
-    /// # Errors
-    /// When the database refuses.
-    pub async fn set_password(&self, tenant: AccountId, user: UserId, phc_hash: &str) -> Result<(), CommandError> {
-        sqlx::query!(
-            "INSERT INTO passwords (tenant_id, user_id, hash, updated_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (tenant_id, user_id) DO UPDATE SET hash = excluded.hash, updated_at = excluded.updated_at",
-            tenant.to_string(),
-            user.to_string(),
-            phc_hash,
-            self.clock().now(),
         )
         .execute(self.log().database().pool())
         .await?;

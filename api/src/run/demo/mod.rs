@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     cast::{MEMBERS, OUTLETS},
-    credentials::{Credentials, CredentialsError},
+    credentials::Credentials,
     file::DemoFiles,
     opening::Opened,
     plan::Plan,
@@ -66,8 +66,6 @@ pub enum DemoError {
     Log(#[from] LogError),
     #[error("the database can not be used")]
     Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
     #[error("can not {action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error("{} is not the JSON of a demo", path.display())]
@@ -151,13 +149,13 @@ async fn fill(
     let options = database.pool().connect_options().as_ref().clone().options(hasty);
     let hasty = Database::connect(options, CONNECTIONS).await?;
     let filled = futures::future::try_join(perform(&hasty, recipe.seed, &plan, stop), async {
-        Ok(Credentials::draw(commander.ids(), MEMBERS.len()).await?)
+        Ok(Credentials::draw(commander, MEMBERS.len()).await?)
     })
     .await;
     hasty.close().await;
     let (opened, credentials) = filled?;
     for (&user, credentials) in opened.users.iter().zip(&credentials) {
-        commander.set_password(opened.account, user, &credentials.password_hash).await?;
+        commander.keep_password(database.pool(), opened.account, user, &credentials.kept).await?;
         commander.grant_token(opened.account, user, credentials.token_hash().as_bytes(), None).await?;
     }
     Ok(Filled { opened, credentials, posts: plan.posts() })
