@@ -71,6 +71,18 @@ pub const MOBILE_DEVICE_CHARS_MAX: usize = 512;
 pub const USER_SETTINGS_BYTES_MAX: usize = 16_384;
 /// Objects and lists within each other in a user's own settings, themselves included.
 pub const USER_SETTINGS_DEPTH_MAX: usize = 8;
+/// Tags, and custom tags, of one account.
+pub const ACCOUNT_TAGS_MAX: usize = 100;
+/// Accounts that one account links to.
+pub const LINKED_ACCOUNTS_MAX: usize = 100;
+/// Characters of an identity provider's public key.
+pub const KEYCLOAK_KEY_CHARS_MAX: usize = 8_192;
+/// Days after which what customers wrote is deleted. Source: seed 003, `Account.privacy`.
+pub const PRIVACY_DAYS: std::ops::RangeInclusive<u16> = 14..=5_000;
+/// Recipients of an account's reports on privacy.
+pub const PRIVACY_RECIPIENTS_MAX: usize = 50;
+/// The years an account may end in, so that every reader of it understands it.
+pub const EXPIRATION_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
 pub const STATE_VERSION: i32 = 2;

@@ -3,15 +3,22 @@
 mod account;
 mod claim;
 mod contact;
+mod customizable;
 mod locale;
 mod permission;
 mod role;
 mod team;
 mod user;
 
-pub use account::{Account, AccountCommand, AccountError, AccountEvent, AccountState};
+pub use account::{
+    AI_THRESHOLD_RANGE, AI_THRESHOLD_STEP, Account, AccountChanges, AccountCommand, AccountError, AccountEvent,
+    AccountState, AiThreshold, Bundle, DeleteBy, Feature, FeatureGroup, Keycloak, Limits, ML_STORAGE_BYTES_DEFAULT,
+    Package, Privacy, Product, Products, SalesChanges, Shortener, ShortenerMode, Support, SupportAccess,
+    UnknownFeature, UnknownThreshold,
+};
 pub use claim::{Claim, ClaimCommand, ClaimError, ClaimEvent, ClaimKind, ClaimState};
 pub use contact::{Contact, ContactCommand, ContactError, ContactEvent, ContactState};
+pub use customizable::{Customizable, CustomizableKind};
 pub use locale::{Locale, UnknownLocale};
 pub use permission::{Permission, Permissions, UnknownPermission};
 pub use role::Role;
