@@ -1,6 +1,7 @@
 //! How events become answers: the engine, and one folder for each read model, with its projector, its queries and its
 //! tables. Nothing here decides, appends or acts on the outside world.
 
+pub mod accounts;
 pub mod channels;
 pub mod engine;
 pub mod post_feed;
@@ -21,6 +22,7 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
 /// Every projection there is. One that is not in this list does not exist.
 pub fn all() -> Vec<Arc<dyn Projector>> {
     vec![
+        Arc::new(Rows::<accounts::AccountsProjector>::new()),
         Arc::new(Rows::<channels::ChannelsProjector>::new()),
         Arc::new(Rows::<post_feed::PostFeedProjector>::new()),
         Arc::new(Rows::<posts::PostsProjector>::new()),
