@@ -1,8 +1,10 @@
-//! Identifiers: twelve bytes, written as 24 lower-case hex digits, one type for each kind of thing.
+//! Identifiers, one type for each kind of thing: twelve bytes, written as 24 lower-case hex digits; or a UUID, for what
+//! belongs to an API that writes its ids so.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::Uuid;
 
 /// The text was not 24 lower-case hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +94,73 @@ object_id! {
     UserId,
 }
 
+/// The text was not a UUID of 36 characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is a UUID, such as 0191d1a4-6b1c-4f0e-9d2a-5f6e7a8b9c0d")]
+pub struct InvalidUuid;
+
+macro_rules! uuid_id {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0.hyphenated(), f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidUuid;
+
+            /// In its usual form alone, in whatever case.
+            fn from_str(text: &str) -> Result<Self, InvalidUuid> {
+                if text.len() != 36 {
+                    return Err(InvalidUuid);
+                }
+                Uuid::try_parse(text).map(Self).map_err(|_| InvalidUuid)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    )+};
+}
+
+uuid_id! {
+    /// An application of an account: who calls when no person does.
+    AppId,
+    /// A key, or the secret, of an application. Names it; it is not the key.
+    KeyId,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,6 +183,18 @@ mod tests {
             "ä0010203abcdef0708090aff",
         ] {
             assert_eq!(text.parse::<PostId>(), Err(InvalidId), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_uuid_reads_back_as_written_and_in_one_form_alone() {
+        let text = "0191d1a4-6b1c-4f0e-9d2a-5f6e7a8b9c0d";
+        let id: AppId = text.parse().unwrap();
+        assert_eq!(id.to_string(), text);
+        assert_eq!(text.to_uppercase().parse(), Ok(id));
+        assert_eq!(serde_json::from_value::<AppId>(serde_json::json!(id)).unwrap(), id);
+        for text in ["", "0191d1a46b1c4f0e9d2a5f6e7a8b9c0d", "{0191d1a4-6b1c-4f0e-9d2a-5f6e7a8b9c0d}", &text[1..]] {
+            assert_eq!(text.parse::<AppId>(), Err(InvalidUuid), "{text:?}");
         }
     }
 }

@@ -19,8 +19,8 @@ pub use actor::{Actor, Circumstances};
 pub use failure::{Failure, FailureKind, FieldErrors};
 pub use identity::Locale;
 pub use ids::{
-    AccountId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, MediaId, PostGroupId, PostId, TagId, TeamId,
-    UserId,
+    AccountId, AppId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, InvalidUuid, KeyId, MediaId,
+    PostGroupId, PostId, TagId, TeamId, UserId,
 };
 pub use limits::*;
 pub use upcast::{FIRST_VERSION, UPCASTERS, UpcastError, Upcaster, newest_version, upcast};

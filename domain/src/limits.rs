@@ -83,6 +83,10 @@ pub const PRIVACY_DAYS: std::ops::RangeInclusive<u16> = 14..=5_000;
 pub const PRIVACY_RECIPIENTS_MAX: usize = 50;
 /// The years an account may end in, so that every reader of it understands it.
 pub const EXPIRATION_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
+/// Keys of one application that are in force at once.
+pub const KEYS_PER_APP_MAX: usize = 20;
+/// Keys that an application still shows after they were revoked or expired; the oldest are forgotten first.
+pub const ENDED_KEYS_PER_APP_MAX: usize = 50;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
 pub const STATE_VERSION: i32 = 2;

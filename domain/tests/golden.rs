@@ -22,8 +22,8 @@ use palaver_domain::{
     AccountId, CategoryId, ChannelId, FeedItemId, MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
     channels::{ChannelEvent, Connection, Network},
     identity::{
-        AccountEvent, AiThreshold, ClaimEvent, ClaimKind, ContactEvent, DeleteBy, Details, Feature, Keycloak, Limits,
-        Locale, Package, Permission, Permissions, Privacy, Products, Role, Shortener, ShortenerMode, Support,
+        AccountEvent, AiThreshold, AppEvent, ClaimEvent, ClaimKind, ContactEvent, DeleteBy, Details, Feature, Keycloak,
+        Limits, Locale, Package, Permission, Permissions, Privacy, Products, Role, Shortener, ShortenerMode, Support,
         SupportAccess, TeamEvent, UserCreated, UserEvent,
     },
     newest_version,
@@ -536,6 +536,30 @@ fn contacts(types: &mut Types) {
     });
 }
 
+fn apps(types: &mut Types) {
+    let at = time("2025-03-01T12:00:00.123456Z");
+    let uuid = |last: u8| format!("0191d1a4-6b1c-4f0e-9d2a-5f6e7a8b9c{last:02x}");
+    let key_id = || uuid(1).parse().unwrap();
+    let issued = |expires_at| AppEvent::KeyIssued {
+        key_id: key_id(),
+        label: "Wächter".to_owned(),
+        prefix: "pak_0191d1a4".to_owned(),
+        expires_at,
+        at,
+    };
+    samples!(types, AppEvent {
+        Registered => [AppEvent::Registered {
+            id: uuid(0).parse().unwrap(),
+            account_id: id(0x11),
+            name: "Concierge".to_owned(),
+        }],
+        KeyIssued => [issued(None), issued(Some(time("2026-03-01T12:00:00Z")))],
+        KeyRevoked => [AppEvent::KeyRevoked { key_id: key_id(), at }],
+        SecretRotated => [AppEvent::SecretRotated { secret_id: uuid(2).parse().unwrap(), at }],
+        Deleted => [AppEvent::Deleted],
+    });
+}
+
 fn types() -> Types {
     let mut types = Types::new();
     posts(&mut types);
@@ -545,6 +569,7 @@ fn types() -> Types {
     identity(&mut types);
     teams(&mut types);
     contacts(&mut types);
+    apps(&mut types);
     types
 }
 
@@ -631,6 +656,7 @@ fn no_two_aggregates_share_an_event_type() {
         ("identity", identity),
         ("team", teams),
         ("contact", contacts),
+        ("app", apps),
     ] {
         let mut types = Types::new();
         fill(&mut types);

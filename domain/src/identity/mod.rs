@@ -1,6 +1,7 @@
 //! Who there is: accounts (tenants) and their users, with the roles and permissions of seed 003.
 
 mod account;
+mod app;
 mod claim;
 mod contact;
 mod customizable;
@@ -16,6 +17,7 @@ pub use account::{
     Package, Privacy, Product, Products, SalesChanges, Shortener, ShortenerMode, Support, SupportAccess,
     UnknownFeature, UnknownThreshold,
 };
+pub use app::{App, AppCommand, AppError, AppEvent, AppKey, AppState};
 pub use claim::{Claim, ClaimCommand, ClaimError, ClaimEvent, ClaimKind, ClaimState};
 pub use contact::{Contact, ContactCommand, ContactError, ContactEvent, ContactState};
 pub use customizable::{Customizable, CustomizableKind};

@@ -17,10 +17,8 @@ pub const LINKED_CHANNELS_MAX: i64 = 10_000;
 /// # Errors
 /// When the database can not answer.
 pub async fn find(db: impl PgExecutor<'_>, tenant: AccountId) -> Result<Option<AccountState>, sqlx::Error> {
-    let row = sqlx::query!(
-        r#"SELECT state AS "state: Json<AccountState>" FROM accounts WHERE id = $1"#,
-        tenant.to_string()
-    );
+    let row =
+        sqlx::query!(r#"SELECT state AS "state: Json<AccountState>" FROM accounts WHERE id = $1"#, tenant.to_string());
     Ok(row.fetch_optional(db).await?.map(|row| row.state.0))
 }
 
@@ -28,10 +26,7 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: AccountId) -> Result<Option<A
 ///
 /// # Errors
 /// When the database can not answer.
-pub async fn list(
-    db: impl PgExecutor<'_>,
-    (offset, count): (i64, i64),
-) -> Result<Vec<Box<RawValue>>, sqlx::Error> {
+pub async fn list(db: impl PgExecutor<'_>, (offset, count): (i64, i64)) -> Result<Vec<Box<RawValue>>, sqlx::Error> {
     let rows = sqlx::query!(
         r#"SELECT doc AS "doc: Json<Box<RawValue>>" FROM accounts ORDER BY created_at, id LIMIT $1 OFFSET $2"#,
         count.clamp(0, ACCOUNTS_PAGE_MAX),
