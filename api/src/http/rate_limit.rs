@@ -368,6 +368,7 @@ mod tests {
             role: Role::Admin,
             permissions: Role::Admin.permissions(),
             team_ids: Vec::new(),
+            read_only_channel_ids: Vec::new(),
             credential: CredentialHash::of(token),
         }
     }
