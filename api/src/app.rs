@@ -7,6 +7,7 @@ use axum::Router;
 use futures::future::BoxFuture;
 use palaver_commands::{
     Commander,
+    mail::{MailWorker, MailWorkerSettings, Mailer, Outbox, SmtpMailer, SmtpMailerError},
     publishing::{DuePost, Networks, PublishSchedule, Publisher, PublisherSettings, SandboxNetwork, UnresolvedPost},
 };
 use palaver_eventstore::{
@@ -79,6 +80,8 @@ pub struct App {
     pub engine: Engine,
     /// `None` for a tool on a shared database that was given no master key.
     pub secrets: Option<Secrets>,
+    /// Takes mail when there are secrets.
+    pub outbox: Outbox,
     sandbox: SandboxNetwork,
     tasks: LogTasks,
 }
@@ -100,7 +103,8 @@ impl App {
         let engine = Engine::new(log.clone(), clock.clone(), palaver_projections::all());
         engine.install().await?;
         let sandbox = SandboxNetwork::new(database.clone(), clock.clone());
-        let mut app = Self { database, clock, ids, log, commander, engine, secrets: None, sandbox, tasks };
+        let outbox = Outbox::new(database.pool().clone(), None, clock.clone(), ids.clone());
+        let mut app = Self { database, clock, ids, log, commander, engine, secrets: None, outbox, sandbox, tasks };
         let key = match &settings.master_key {
             Some(key) => Some(key.expose().parse().map_err(RunError::from)?),
             None if settings.database_url.is_none() => Some(kept_key(settings, &*app.ids)?),
@@ -124,10 +128,31 @@ impl App {
 
     /// A key that does not open what is sealed is found out now, not when a secret is needed.
     async fn unlock(&mut self, key: &MasterKey) -> Result<(), RunError> {
-        let vault = Vault::new(self.database.pool().clone(), key.clone(), self.clock.clone(), self.ids.clone());
+        let (pool, clock, ids) = (self.database.pool(), &self.clock, &self.ids);
+        let vault = Vault::new(pool.clone(), key.clone(), clock.clone(), ids.clone());
         vault.verify().await?;
+        let outbox = Outbox::new(pool.clone(), Some(key), clock.clone(), ids.clone());
+        outbox.verify().await?;
+        self.outbox = outbox;
         self.secrets = Some(Secrets { vault, signing_key: SigningKey::of(key)? });
         Ok(())
+    }
+
+    /// The process manager that sends mail, or keeps it when no server is configured. There is none without a master
+    /// key: what can not be opened can not be sent.
+    ///
+    /// # Errors
+    /// When TLS can not be set up.
+    pub fn mail_worker(&self, settings: &Settings) -> Result<Option<MailWorker>, SmtpMailerError> {
+        if !self.outbox.has_key() {
+            tracing::warn!("there is no master key, so this process sends no mail; give PALAVER_MASTER_KEY");
+            return Ok(None);
+        }
+        let mailer = match &settings.mail {
+            Some(mail) => Some(Arc::new(SmtpMailer::new(mail.server.clone(), &mail.from)?) as Arc<dyn Mailer>),
+            None => None,
+        };
+        Ok(Some(MailWorker::new(self.outbox.clone(), mailer, MailWorkerSettings::default())))
     }
 
     /// The process manager that publishes what is due.

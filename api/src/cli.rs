@@ -1,6 +1,7 @@
 //! The command line: what can be said, with its help. What is then done lives in [`crate::run`].
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
+use palaver_commands::mail::LISTED_MAX;
 
 use crate::settings::Given;
 
@@ -70,6 +71,14 @@ pub enum Command {
         palaver resolve 65f1c0ffee5eed0000000001 failed"
     )]
     Resolve(ResolveArgs),
+    /// Show the mail that was sent, waits, failed or is kept; read one; send one again
+    ///
+    /// Without a mail server (--smtp-url), mail is kept here and not sent. A mail is `unknown` when the server may have
+    /// taken it: ask the recipient, or look at the server's log, and send it again if it did not arrive.
+    #[command(after_help = "Examples:\n  palaver mail\n  palaver mail list --state unknown\n  \
+        palaver mail show 0b54a9f6-9d3c-4b6e-8f60-3f2d1c9a7e55\n  \
+        palaver mail resend 0b54a9f6-9d3c-4b6e-8f60-3f2d1c9a7e55")]
+    Mail(MailArgs),
     /// Say what an error code means, where it comes from and what to do
     #[command(after_help = "Example:\n  palaver explain ConflictError")]
     Explain(ExplainArgs),
@@ -198,6 +207,53 @@ pub enum ResolvedOutcome {
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct MailArgs {
+    #[command(subcommand)]
+    command: Option<MailCommand>,
+    #[command(flatten)]
+    list: MailListArgs,
+}
+
+impl MailArgs {
+    pub fn command(self) -> MailCommand {
+        self.command.unwrap_or(MailCommand::List(self.list))
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum MailCommand {
+    /// Show the newest mails of every account, without what they say (the default)
+    List(MailListArgs),
+    /// Print one mail with its links; whoever reads them can use them
+    Show {
+        /// The mail's id
+        id: String,
+        /// As one JSON object with both parts, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send a mail once more, whatever became of it
+    Resend {
+        /// The mail's id
+        id: String,
+    },
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct MailListArgs {
+    /// queued, sending, sent, failed, unknown or kept
+    #[arg(long)]
+    pub state: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=LISTED_MAX))]
+    pub limit: i64,
+    /// One JSON object a line, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct ExplainArgs {
     /// The `code` of an error answer
     pub code: String,
@@ -236,6 +292,21 @@ mod tests {
         };
         assert!(matches!(args.command(), ProjectionsCommand::Retry(stream) if stream.aggregate_id == "x"));
         assert!(parse("palaver up --demo-scale 0").is_err());
+    }
+
+    #[test]
+    fn mail_lists_unless_told_otherwise() {
+        let command = |line| {
+            let Command::Mail(args) = parse(line).unwrap().command else { panic!() };
+            args.command()
+        };
+        let all = MailListArgs { state: None, limit: 50, json: false };
+        assert_eq!(command("palaver mail"), MailCommand::List(all.clone()));
+        let some = MailListArgs { state: Some("kept".to_owned()), limit: 2, json: true };
+        assert_eq!(command("palaver mail --state kept --limit 2 --json"), MailCommand::List(some.clone()));
+        assert_eq!(command("palaver mail list --json --limit 2 --state kept"), MailCommand::List(some));
+        assert_eq!(command("palaver mail resend x"), MailCommand::Resend { id: "x".to_owned() });
+        assert!(parse("palaver mail --limit 0").is_err() && parse("palaver mail --limit 1001").is_err());
     }
 
     #[test]

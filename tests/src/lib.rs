@@ -9,6 +9,7 @@ mod cluster;
 mod place;
 mod planner;
 mod service;
+mod smtp;
 mod tables;
 mod wait;
 
@@ -16,6 +17,7 @@ pub use accounts::Account;
 pub use client::{Answer, Client, Endpoint, Request};
 pub use cluster::{TestDatabase, fresh_database};
 pub use planner::Group;
-pub use service::{Ended, Service, ServiceOptions};
+pub use service::{Ended, MASTER_KEY, Service, ServiceOptions};
+pub use smtp::{Conversation, SmtpBehaviour, SmtpServer};
 pub use tables::{READ_MODEL_TABLES, READ_MODELS, dump};
 pub use wait::{eventually, eventually_within};

@@ -6,6 +6,7 @@ mod database;
 mod demo;
 mod explain;
 mod history;
+mod mail;
 mod migrate;
 mod projections;
 mod rebuild;
@@ -20,7 +21,10 @@ use std::{
 };
 
 use clap::Parser;
-use palaver_commands::CommandError;
+use palaver_commands::{
+    CommandError,
+    mail::{MailError, SmtpMailerError},
+};
 use palaver_eventstore::{
     LogError,
     managed::ManagedError,
@@ -83,6 +87,10 @@ pub enum RunError {
     MasterKey(#[from] MasterKeyError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    #[error("mail can not be sent")]
+    Mailer(#[from] SmtpMailerError),
     #[error("logging can not be set up: {0}")]
     Telemetry(String),
     #[error("can not write to stdout")]
@@ -138,6 +146,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Projections(args) => projections::run(&settings, &args.command(), out).await,
             Command::Account(args) => account::run(&settings, &args, out).await,
             Command::Resolve(args) => resolve::run(&settings, &args, out).await,
+            Command::Mail(args) => mail::run(&settings, &args.command(), out).await,
         }
     })
 }

@@ -126,7 +126,8 @@ async fn run_all(
         let stop = &started.shutdown.stop;
         ready["demo"] = json!(demo::prepare(&started.app.commander, recipe, &settings.data, &url, stop).await?);
     }
-    let workers = start_workers(&started.app, settings);
+    let settings = &settings.listening_at(listener.local_addr()?);
+    let workers = start_workers(&started.app, settings)?;
     if args.demo {
         tokio::select! {
             waited = wait_for_read_models(&started.app) => waited?,
@@ -153,6 +154,7 @@ pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(
     let began = Instant::now();
     let (app, metrics, shutdown) = open_half(settings, "serve").await?;
     let listener = server::bind(settings.listen).await?;
+    let settings = &settings.listening_at(listener.local_addr()?);
     let workers = log_alone(&app);
     let ready = json!({ "ready": true, "url": format!("http://{}", listener.local_addr()?) });
     let started = Started { app, metrics, shutdown };
@@ -196,7 +198,7 @@ async fn serve_until_the_end(
 /// The workers alone.
 pub(super) async fn work(settings: &Settings) -> Result<(), RunError> {
     let (app, metrics, shutdown) = open_half(settings, "work").await?;
-    let mut workers = start_workers(&app, settings);
+    let mut workers = start_workers(&app, settings)?;
     tracing::info!("working");
     let failed = tokio::select! {
         () = shutdown.stop.cancelled() => None,
@@ -213,13 +215,18 @@ fn log_alone(app: &App) -> Workers {
     workers
 }
 
-fn start_workers(app: &App, settings: &Settings) -> Workers {
+fn start_workers(app: &App, settings: &Settings) -> Result<Workers, RunError> {
     let mut workers = log_alone(app);
+    let (mail, outbox) = (app.mail_worker(settings)?, app.outbox.clone());
     let (engine, publisher, commander) = (app.engine.clone(), app.publisher(settings), app.commander.clone());
     workers.start("projection engine", |stop| async move { engine.run(stop).await });
     workers.start("publisher", |stop| async move { publisher.run(stop).await });
     workers.start("forgetting of receipts", |stop| async move { commander.forget_old_receipts(stop).await });
-    workers
+    if let Some(mail) = mail {
+        workers.start("mail worker", |stop| async move { mail.run(stop).await });
+    }
+    workers.start("forgetting of mail", |stop| async move { outbox.forget_old_mail(stop).await });
+    Ok(workers)
 }
 
 /// In the order in which things depend on each other: requests have been answered; then the workers finish what they

@@ -228,4 +228,38 @@ pub struct Given {
         default_missing_value = "true"
     )]
     pub proxy_trusted: Option<bool>,
+
+    /// Where this service is reached from outside; links in mails begin with it. Default: http:// and the listening address
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_PUBLIC_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub public_url: Option<String>,
+
+    /// Mail server, such as smtps://user:password@host or smtp://host?tls=required; prefer the environment, flags are seen by
+    /// everyone on the machine. Default: none; mail is then kept, for `palaver mail` to show
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_SMTP_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub smtp_url: Option<Secret>,
+
+    /// Sender of mail, such as `Palaver <palaver@example.com>`; needed with a mail server. Default: none
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_MAIL_FROM",
+        value_name = "ADDRESS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub mail_from: Option<String>,
 }

@@ -2,6 +2,7 @@
 //! and printed without secrets. What may be given, with its help, is in [`given`].
 
 mod given;
+mod mail;
 
 use std::{
     fmt, io,
@@ -19,6 +20,7 @@ use sqlx::postgres::PgConnectOptions;
 use tracing_subscriber::EnvFilter;
 
 pub use given::Given;
+pub use mail::MailServer;
 
 use crate::http::RateLimits;
 
@@ -120,6 +122,10 @@ pub struct Settings {
     pub rate_limits: RateLimits,
     /// Whether the last hop of `X-Forwarded-For` is the client.
     pub proxy_trusted: bool,
+    /// As given, without a slash at its end. See [`Settings::public_url`].
+    pub public_url: Option<String>,
+    /// `None`: mail is kept and not sent.
+    pub mail: Option<MailServer>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +164,7 @@ impl Given {
             network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
             rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
             proxy_trusted,
+            public_url, smtp_url, mail_from,
         }
     }
 
@@ -176,6 +183,8 @@ impl Given {
         if self.master_key.as_ref().is_some_and(|key| !is_master_key(key.expose())) {
             check.fail("master_key", "must be 32 bytes, as 64 hex digits or as base64");
         }
+        let public_url = mail::public_url(&mut check, self.public_url);
+        let mail = mail::server(&mut check, self.smtp_url.as_ref(), self.mail_from);
         let ms = Duration::from_millis;
         let settings = Settings {
             data: self.data.unwrap_or_else(|| default::DATA.into()),
@@ -270,6 +279,8 @@ impl Given {
                 ),
             },
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
+            public_url,
+            mail,
         };
         if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
             check.fail(
@@ -363,6 +374,9 @@ impl Settings {
             rate_limit_mkt_x_per_tenant = self.rate_limits.mkt_x_per_tenant,
             rate_limit_per_address = self.rate_limits.per_address,
             proxy_trusted = self.proxy_trusted,
+            public_url = self.public_url(),
+            smtp_url = self.mail.as_ref().map(|mail| mail.server.without_credentials()),
+            mail_from = self.mail.as_ref().map(|mail| &mail.from),
             "settings"
         );
     }

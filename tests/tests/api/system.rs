@@ -144,7 +144,7 @@ async fn the_documentation_is_whole_without_the_internet() {
 async fn every_command_explains_itself_and_refuses_what_it_does_not_know() {
     let service = shared().await;
     for command in
-        ["up", "serve", "work", "migrate", "history", "rebuild", "projections", "account", "resolve", "explain"]
+        ["up", "serve", "work", "migrate", "history", "rebuild", "projections", "account", "resolve", "mail", "explain"]
     {
         let help = service.tool(&[command, "--help"]).await;
         assert!(help.contains("Usage: palaver ") && help.contains("--database-url"), "{command}: {help}");

@@ -5,10 +5,12 @@
 mod append;
 mod commands;
 mod connection_loss;
+mod mail;
 mod publishing;
 mod reads;
 mod receipts;
 mod schema;
+mod smtp;
 mod snapshots;
 mod stale;
 mod stock;

@@ -5,6 +5,7 @@
 mod crash;
 mod crowded;
 mod leases;
+mod mail;
 mod poison;
 mod rebuild;
 mod shutdown;
