@@ -207,7 +207,6 @@ pub enum ResolvedOutcome {
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct MailArgs {
     #[command(subcommand)]
     command: Option<MailCommand>,
@@ -216,8 +215,14 @@ pub struct MailArgs {
 }
 
 impl MailArgs {
-    pub fn command(self) -> MailCommand {
-        self.command.unwrap_or(MailCommand::List(self.list))
+    /// # Errors
+    /// When what shapes a list stands before the name of a command, where it would be lost.
+    pub fn command(self) -> Result<MailCommand, &'static str> {
+        match self.command {
+            None => Ok(MailCommand::List(self.list)),
+            Some(command) if self.list == MailListArgs::default() => Ok(command),
+            Some(_) => Err("--state, --limit and --json stand behind `list`, not before"),
+        }
     }
 }
 
@@ -240,14 +245,14 @@ pub enum MailCommand {
     },
 }
 
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailListArgs {
     /// queued, sending, sent, failed, unknown or kept
     #[arg(long)]
     pub state: Option<String>,
-    /// How many at most
-    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=LISTED_MAX))]
-    pub limit: i64,
+    /// How many at most. Default: 50
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(1..=LISTED_MAX))]
+    pub limit: Option<i64>,
     /// One JSON object a line, for programs
     #[arg(long)]
     pub json: bool,
@@ -300,12 +305,13 @@ mod tests {
             let Command::Mail(args) = parse(line).unwrap().command else { panic!() };
             args.command()
         };
-        let all = MailListArgs { state: None, limit: 50, json: false };
-        assert_eq!(command("palaver mail"), MailCommand::List(all.clone()));
-        let some = MailListArgs { state: Some("kept".to_owned()), limit: 2, json: true };
-        assert_eq!(command("palaver mail --state kept --limit 2 --json"), MailCommand::List(some.clone()));
-        assert_eq!(command("palaver mail list --json --limit 2 --state kept"), MailCommand::List(some));
-        assert_eq!(command("palaver mail resend x"), MailCommand::Resend { id: "x".to_owned() });
+        assert_eq!(command("palaver mail"), Ok(MailCommand::List(MailListArgs::default())));
+        let some = MailListArgs { state: Some("kept".to_owned()), limit: Some(2), json: true };
+        assert_eq!(command("palaver mail --state kept --limit 2 --json"), Ok(MailCommand::List(some.clone())));
+        assert_eq!(command("palaver mail list --json --limit 2 --state kept --data /d"), Ok(MailCommand::List(some)));
+        let resend = MailCommand::Resend { id: "x".to_owned() };
+        assert_eq!(command("palaver mail --data /d resend x --log info"), Ok(resend));
+        assert!(command("palaver mail --state kept resend x").is_err());
         assert!(parse("palaver mail --limit 0").is_err() && parse("palaver mail --limit 1001").is_err());
     }
 

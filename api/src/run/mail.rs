@@ -13,6 +13,8 @@ use crate::{
     settings::Settings,
 };
 
+const LISTED_DEFAULT: i64 = 50;
+
 pub(super) async fn run(settings: &Settings, command: &MailCommand, out: &mut impl Write) -> Result<(), RunError> {
     let tool = Tool::open(settings).await?;
     let app = App::open(tool.database.clone(), settings).await?;
@@ -54,7 +56,7 @@ async fn list(app: &App, settings: &Settings, args: &MailListArgs, out: &mut imp
             RunError::Misused(format!("{state} is no state of a mail; states are {}", all.join(", ")))
         })
     });
-    let mails = app.outbox.list(state.transpose()?, args.limit).await?;
+    let mails = app.outbox.list(state.transpose()?, args.limit.unwrap_or(LISTED_DEFAULT)).await?;
     if args.json {
         for mail in &mails {
             writeln!(out, "{}", as_json(mail))?;

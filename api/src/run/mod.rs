@@ -146,7 +146,10 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Projections(args) => projections::run(&settings, &args.command(), out).await,
             Command::Account(args) => account::run(&settings, &args, out).await,
             Command::Resolve(args) => resolve::run(&settings, &args, out).await,
-            Command::Mail(args) => mail::run(&settings, &args.command(), out).await,
+            Command::Mail(args) => {
+                let command = args.command().map_err(|problem| RunError::Misused(problem.to_owned()))?;
+                mail::run(&settings, &command, out).await
+            }
         }
     })
 }

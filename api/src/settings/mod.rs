@@ -374,7 +374,7 @@ impl Settings {
             rate_limit_mkt_x_per_tenant = self.rate_limits.mkt_x_per_tenant,
             rate_limit_per_address = self.rate_limits.per_address,
             proxy_trusted = self.proxy_trusted,
-            public_url = self.public_url(),
+            public_url = self.public_url,
             smtp_url = self.mail.as_ref().map(|mail| mail.server.without_credentials()),
             mail_from = self.mail.as_ref().map(|mail| &mail.from),
             "settings"
