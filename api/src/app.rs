@@ -193,6 +193,7 @@ impl App {
                 routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
                 meters: Arc::new(Meters::new(settings.rate_limits, settings.proxy_trusted)),
+                cors_origins: settings.cors_origins.clone(),
                 body_limit_bytes: settings.body_limit_bytes,
                 request_timeout: settings.request_timeout,
             },

@@ -50,6 +50,12 @@ const TAGS: [(&str, &str); 4] = [
     ("system", "Health and metrics, for operators."),
 ];
 
+/// What the documentation page may load and run: its own files, calls to this service, and the styles and pictures
+/// that Swagger UI puts into its page.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                           img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+                           frame-ancestors 'none'";
+
 /// The document before any operation is in it. Start the router with [`OpenApiRouter::with_openapi`] of this.
 pub fn base() -> OpenApi {
     let info = InfoBuilder::new()
@@ -116,7 +122,11 @@ struct PageFault(String);
 fn page(file: &str, config: &Arc<utoipa_swagger_ui::Config<'static>>) -> Response {
     match utoipa_swagger_ui::serve(file, Arc::clone(config)) {
         Ok(Some(file)) => {
-            let headers = [(header::CONTENT_TYPE, file.content_type.as_str()), (header::CACHE_CONTROL, "max-age=3600")];
+            let headers = [
+                (header::CONTENT_TYPE, file.content_type.as_str()),
+                (header::CACHE_CONTROL, "max-age=3600"),
+                (header::CONTENT_SECURITY_POLICY, PAGE_POLICY),
+            ];
             (headers, Body::from(file.bytes.into_owned())).into_response()
         }
         Ok(None) => ApiError::not_found("the documentation has no such page").into_response(),

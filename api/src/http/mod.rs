@@ -2,6 +2,7 @@
 
 mod accept;
 mod client_address;
+mod cors;
 mod dialect;
 mod extract;
 mod guard;
@@ -28,6 +29,7 @@ use palaver_eventstore::{clock::Clock, ids::Ids};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use client_address::Peer;
+pub use cors::{CorsOrigin, NotAnOrigin};
 pub use dialect::{BotsErrorBody, MktXErrorBody};
 pub use extract::{Json, PathId, parse};
 pub use idempotency::{CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
@@ -50,25 +52,31 @@ pub struct Shell {
     pub routes: RouteTable,
     pub last_writes: LastWrites,
     pub meters: Arc<Meters>,
+    /// Origins whose pages may call.
+    pub cors_origins: Vec<CorsOrigin>,
     pub body_limit_bytes: usize,
     pub request_timeout: Duration,
 }
 
 /// Puts the conventions around a complete router. Every route must be in the shell's table.
 ///
-/// From the outside in: note the request; say an error as its surface does; turn a panic into an answer; bound its
+/// From the outside in: note the request; answer a preflight; say an error as its surface does; turn a panic into an answer; bound its
 /// time; bound its body; decide whether it may pass.
 pub fn enclose(router: Router, shell: Shell) -> Router {
     let shell = Arc::new(shell);
-    router
+    let router = router
         .fallback(unknown_route)
         .layer(from_fn_with_state(Arc::clone(&shell), guard::admit))
         .layer(from_fn_with_state(Arc::clone(&shell), bound_body))
         .layer(DefaultBodyLimit::max(shell.body_limit_bytes))
         .layer(from_fn_with_state(Arc::clone(&shell), bound_time))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(dialect::render))
-        .layer(from_fn_with_state(shell, request_id::observe))
+        .layer(from_fn(dialect::render));
+    let router = match cors::layer(&shell.cors_origins) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(from_fn_with_state(shell, request_id::observe))
 }
 
 async fn unknown_route() -> ApiError {

@@ -143,10 +143,14 @@ fn refusal() -> ApiError {
 
 impl App {
     fn new() -> Self {
-        Self::limited(RateLimits::OFF)
+        Self::with(RateLimits::OFF, Vec::new())
     }
 
     fn limited(limits: RateLimits) -> Self {
+        Self::with(limits, Vec::new())
+    }
+
+    fn with(limits: RateLimits, cors_origins: Vec<CorsOrigin>) -> Self {
         let tokens = Arc::new(Tokens::default());
         for role in Role::ALL {
             tokens.grant(role.as_str(), role);
@@ -158,6 +162,7 @@ impl App {
             routes: RouteTable::new(ROUTES),
             last_writes: LastWrites::default(),
             meters: Arc::new(Meters::new(limits, false)),
+            cors_origins,
             body_limit_bytes: BODY_LIMIT_BYTES,
             request_timeout: Duration::from_secs(5),
         };
@@ -367,6 +372,48 @@ async fn limits_are_told_on_every_answer_that_they_concern() {
         let free = app.get("/text", &[]).await;
         assert_eq!((free.status.as_u16(), limit(&free)), (200, [None; 3]));
     }
+}
+
+#[tokio::test]
+async fn pages_of_named_origins_may_call_and_ask_first_without_a_token() {
+    let (named, other) = ("https://planner.example", "https://other.example");
+    let app = App::with(RateLimits::OFF, vec!["http://localhost:3000".parse().unwrap(), named.parse().unwrap()]);
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        let headers = [
+            ("origin", named),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", "authorization,idempotency-key,if-match"),
+        ];
+        for path in ["/me", "/api/v1/refused", "/nowhere"] {
+            let preflight = app.call(Method::OPTIONS, path, &headers, "").await;
+            assert_eq!(preflight.status, 200, "{method} {path}");
+            assert_eq!(preflight.header("access-control-allow-origin"), Some(named));
+            assert!(preflight.header("access-control-allow-methods").unwrap().split(',').any(|one| one == method));
+            let allowed = preflight.header("access-control-allow-headers");
+            assert_eq!(allowed, Some("authorization,idempotency-key,if-match"));
+            assert!(preflight.header("x-request-id").is_some());
+        }
+    }
+    // Also what is refused can be read by the page, and its headers.
+    for (uri, status) in [("/me?accesstoken=CM", 200), ("/me", 401), ("/panic", 500)] {
+        let answer = app.get(uri, &[("origin", named)]).await;
+        assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (status, Some(named)));
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        for name in ["etag", "x-request-id", "palaver-position", "retry-after", "x-ratelimit-remaining"] {
+            assert!(exposed.split(',').any(|one| one == name), "{name} in {exposed}");
+        }
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+        assert_eq!(app.get(uri, &[("origin", other)]).await.header("access-control-allow-origin"), None);
+    }
+    let asked = [("origin", other), ("access-control-request-method", "GET")];
+    let refused = app.call(Method::OPTIONS, "/me", &asked, "").await;
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+
+    let closed = App::new().get("/me?accesstoken=CM", &[("origin", named)]).await;
+    assert_eq!(closed.header("access-control-allow-origin"), None);
+    let open = App::with(RateLimits::OFF, vec!["*".parse().unwrap()]);
+    let answer = open.get("/me?accesstoken=CM", &[("origin", other)]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 }
 
 #[tokio::test]

@@ -262,4 +262,17 @@ pub struct Given {
         hide_short_help = true
     )]
     pub mail_from: Option<String>,
+
+    /// Origins whose web pages may call from a browser, such as `https://planner.example`, with commas between them; `*`
+    /// for all. Default: none
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_CORS_ORIGINS",
+        value_name = "ORIGINS",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_delimiter = ','
+    )]
+    pub cors_origins: Option<Vec<String>>,
 }

@@ -22,7 +22,7 @@ use tracing_subscriber::EnvFilter;
 pub use given::Given;
 pub use mail::MailServer;
 
-use crate::http::RateLimits;
+use crate::http::{CorsOrigin, RateLimits};
 
 /// The file that is read when none is named.
 const FILE_NAME: &str = "palaver.toml";
@@ -126,6 +126,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// `None`: mail is kept and not sent.
     pub mail: Option<MailServer>,
+    /// Origins whose pages may call from a browser.
+    pub cors_origins: Vec<CorsOrigin>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -163,8 +165,7 @@ impl Given {
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
             network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
             rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
-            proxy_trusted,
-            public_url, smtp_url, mail_from,
+            proxy_trusted, public_url, smtp_url, mail_from, cors_origins,
         }
     }
 
@@ -281,6 +282,7 @@ impl Given {
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
             public_url,
             mail,
+            cors_origins: check.all("cors_origins", &self.cors_origins.unwrap_or_default()),
         };
         if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
             check.fail(
@@ -325,6 +327,18 @@ impl Check {
         let flag = name.replace('_', "-");
         let variable = name.to_uppercase();
         self.0.push(format!("{name} (--{flag}, PALAVER_{variable}) {problem}"));
+    }
+
+    /// What can be read of a list; what can not is named.
+    fn all<T: FromStr<Err: fmt::Display>>(&mut self, name: &str, texts: &[String]) -> Vec<T> {
+        let mut all = Vec::with_capacity(texts.len());
+        for text in texts {
+            match text.trim().parse() {
+                Ok(one) => all.push(one),
+                Err(error) => self.fail(name, &format!("is not valid: {error}")),
+            }
+        }
+        all
     }
 
     fn number<N: TryFrom<u64> + Default>(
@@ -377,6 +391,7 @@ impl Settings {
             public_url = self.public_url,
             smtp_url = self.mail.as_ref().map(|mail| mail.server.without_credentials()),
             mail_from = self.mail.as_ref().map(|mail| &mail.from),
+            cors_origins = ?self.cors_origins,
             "settings"
         );
     }
@@ -475,6 +490,21 @@ mod tests {
             panic!()
         };
         assert!(problems.join("").contains("must be less than request_timeout_ms"));
+    }
+
+    #[test]
+    fn origins_come_with_commas_or_as_a_list() {
+        let expected = ["https://a.example", "http://localhost:3000"].map(|text| text.parse::<CorsOrigin>().unwrap());
+        let line = "--cors-origins https://a.example,http://localhost:3000";
+        assert_eq!(with_file("", line).unwrap().cors_origins, expected);
+        let file = r#"cors_origins = ["https://a.example", "http://localhost:3000"]"#;
+        assert_eq!(with_file(file, "").unwrap().cors_origins, expected);
+        assert!(with_file("", "").unwrap().cors_origins.is_empty());
+        let SettingsError::Invalid(problems) = with_file("", "--cors-origins https://a.example/,*").unwrap_err() else {
+            panic!()
+        };
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].starts_with("cors_origins (--cors-origins, PALAVER_CORS_ORIGINS) is not valid: `https"));
     }
 
     #[test]

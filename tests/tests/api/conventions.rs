@@ -212,6 +212,10 @@ async fn request_ids_and_security_headers_are_on_every_answer() {
         assert_ne!(one.header("x-request-id").unwrap(), two.header("x-request-id").unwrap());
         assert_eq!(one.header("cache-control"), Some("no-store"), "{path}");
         assert_eq!(one.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(one.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(one.header("x-frame-options"), Some("DENY"), "{path}");
+        let policy = "default-src 'none'; frame-ancestors 'none'";
+        assert_eq!(one.header("content-security-policy"), Some(policy), "{path}");
     }
     // The id leads from an answer to the log, and from an event to its request.
     let channel = admin.post("/api2/channels/sandbox").header("x-request-id", "made-by-me");

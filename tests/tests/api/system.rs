@@ -121,6 +121,9 @@ async fn the_documentation_is_whole_without_the_internet() {
     let html = page.body.as_str().unwrap();
     assert!(page.header("content-type").unwrap().starts_with("text/html"), "{html}");
     assert!(!html.contains("http://") && !html.contains("https://"), "{html}");
+    // Scripts come from files of its own alone, as its policy demands.
+    assert!(page.header("content-security-policy").unwrap().contains("script-src 'self';"));
+    assert_eq!(html.matches("<script").count(), html.matches("<script src=\"./").count(), "{html}");
     let files: Vec<_> = html
         .split(['"', '\''])
         .filter(|text| text.ends_with(".js") || text.ends_with(".css") || text.ends_with(".png"))
