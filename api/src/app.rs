@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     auth::DatabaseCredentials,
-    http::{LastWrites, Meters, Shell, enclose},
+    http::{Claims, LastWrites, Meters, Shell, enclose},
     openapi,
     permissions::{ROUTES, RouteMismatch, RouteTable},
     run::RunError,
@@ -193,6 +193,7 @@ impl App {
                 routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
                 meters: Arc::new(Meters::new(settings.rate_limits, settings.proxy_trusted)),
+                claims: Claims::default(),
                 cors_origins: settings.cors_origins.clone(),
                 body_limit_bytes: settings.body_limit_bytes,
                 request_timeout: settings.request_timeout,

@@ -36,7 +36,15 @@ what to do. Under `/api/v1` they are `{success, error, code, details}`, with cod
 not valid; under `/v1` and `/spams`, `{statusCode, message, error, code}`.
 
 **Repeating safely.** Send an `Idempotency-Key` with a mutation. The same key with the same request is carried out \
-once; the repeat gets the first answer, marked `Idempotent-Replay: true`. The same key with another request is refused.
+once; the repeat gets the first answer, marked `Idempotent-Replay: true`. The same key with another request is refused \
+(422), and so is a repeat while the first is still being carried out (409; `Retry-After` says when to ask again).
+
+**Not overwriting others.** A single post or channel is answered with an `ETag`. Send it back as `If-Match` where an \
+operation takes it, and nothing is done if the thing has changed meanwhile (412). A read with `If-None-Match` is answered \
+with 304 when nothing has.
+
+**Limits.** `X-RateLimit-Limit`, `-Remaining` and `-Reset` (unix seconds) tell of the limit that is used up first; above \
+it there is 429 with `Retry-After`. Each process of the service counts for itself.
 
 **Reading what you wrote.** A mutation answers with `Palaver-Position`. Reads with the same token wait, within \
 bounds, until they include it; any other client can ask for the same by `Palaver-Min-Position`.

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use axum::http::Method;
+use axum::http::{Method, header};
 use palaver_domain::identity::{Permission, Permissions};
 use utoipa::openapi::{
     ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder,
@@ -288,9 +288,23 @@ pub fn describe(document: &mut OpenApi, routes: &[Route]) {
         let extension = ExtensionsBuilder::new().add("x-permissions", permissions).build();
         operation.extensions.get_or_insert_default().merge(extension);
         let error = ContentBuilder::new().schema(Some(Ref::from_schema_name(row.surface.error_schema()))).build();
-        let error =
-            ResponseBuilder::new().description("An error; `code` says which.").content("application/json", error);
-        operation.responses.responses.entry("default".to_owned()).or_insert_with(|| error.into());
+        let any = ResponseBuilder::new().description("An error; `code` says which.");
+        operation
+            .responses
+            .responses
+            .entry("default".to_owned())
+            .or_insert_with(|| any.content("application/json", error.clone()).into());
+        let conditional = operation.parameters.iter().flatten().any(|parameter| {
+            matches!(parameter, RefOr::T(one) if one.parameter_in == ParameterIn::Header && one.name == header::IF_MATCH.as_str())
+        });
+        if conditional {
+            let failed = ResponseBuilder::new().description("`If-Match` does not hold, so nothing was done.");
+            operation
+                .responses
+                .responses
+                .entry("412".to_owned())
+                .or_insert_with(|| failed.content("application/json", error.clone()).into());
+        }
         let no_scopes = std::iter::empty::<String>;
         operation.security = Some(match row.access {
             Access::Public => vec![],

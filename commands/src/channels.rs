@@ -24,6 +24,9 @@ pub struct NewChannel {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ChannelAnswer {
     pub channel: ChannelState,
+    /// Where its stream stands. 0 in receipts of versions that did not keep it.
+    #[serde(default)]
+    pub sequence: palaver_eventstore::Sequence,
     pub created_at: chrono::DateTime<chrono::Utc>,
 }
 
@@ -118,5 +121,5 @@ fn refuse(error: ChannelError) -> CommandError {
 
 fn answer(loaded: &palaver_eventstore::Loaded<Channel>) -> Result<ChannelAnswer, CommandError> {
     let channel = loaded.aggregate.existing().map_err(refuse)?.clone();
-    Ok(ChannelAnswer { channel, created_at: loaded.created_at })
+    Ok(ChannelAnswer { channel, sequence: loaded.sequence, created_at: loaded.created_at })
 }

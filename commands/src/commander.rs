@@ -7,7 +7,7 @@ use palaver_domain::{AccountId, Actor, Circumstances};
 use palaver_eventstore::{AppendError, EventLog, KeptReceipt, Position, Receipt, clock::Clock, ids::Ids};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{CommandError, Work};
+use crate::{CommandError, Precondition, Work};
 
 /// How often a command starts over because its streams have moved on.
 const TRIES_MAX: u32 = 20;
@@ -29,6 +29,8 @@ pub struct CommandContext {
     pub actor: Actor,
     /// `None`: the command gets an id of its own and can not be repeated by it.
     pub key: Option<CommandKey>,
+    /// What must hold beside the rules of the domain.
+    pub precondition: Option<Precondition>,
     pub request_id: Option<String>,
     /// Shared by everything that follows from one cause; `None`: this command is the cause.
     pub correlation_id: Option<String>,
@@ -43,6 +45,7 @@ impl CommandContext {
             tenant,
             actor: Actor::system(name),
             key: None,
+            precondition: None,
             request_id: None,
             correlation_id: None,
             causation_id: None,
@@ -124,9 +127,14 @@ impl Commander {
         for attempt in 1..=TRIES_MAX {
             let circumstances = Circumstances { now: self.clock.now(), actor: context.actor.clone() };
             let mut work = Work::new(self, context, &command_id, circumstances, fresh);
-            let value = match decide(&mut work).await {
+            let decided = decide(&mut work).await;
+            let decided = match &context.precondition {
+                Some(precondition) => precondition.judge(&work, decided),
+                None => decided,
+            };
+            let value = match decided {
                 Ok(value) => value,
-                Err(CommandError::Refused(_)) if !fresh => {
+                Err(CommandError::Refused(_) | CommandError::PreconditionFailed) if !fresh => {
                     fresh = true;
                     continue;
                 }

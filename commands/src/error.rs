@@ -11,6 +11,9 @@ pub enum CommandError {
     /// The idempotency key was used before, for another command.
     #[error("this idempotency key was used for another request")]
     KeyReused,
+    /// The thing has changed since the client saw it.
+    #[error("it was changed since; read it again")]
+    PreconditionFailed,
     /// Others changed the same streams, again and again.
     #[error("too many changes at once to the same thing; try again")]
     Contended,

@@ -9,10 +9,12 @@ pub mod publishing;
 
 mod commander;
 mod error;
+mod precondition;
 mod receipts;
 mod work;
 
 pub use commander::{CommandContext, CommandKey, Commander, Outcome};
 pub use error::CommandError;
+pub use precondition::Precondition;
 pub use receipts::RECEIPTS_KEPT_DAYS;
 pub use work::Work;

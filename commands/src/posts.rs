@@ -10,7 +10,7 @@ use palaver_domain::{
     identity::{Permissions, Role},
     posts::{Post, PostError, PostState},
 };
-use palaver_eventstore::Loaded;
+use palaver_eventstore::{Loaded, Sequence};
 use serde::{Deserialize, Serialize};
 
 pub use groups::{GroupAnswer, NewGroup};
@@ -31,6 +31,9 @@ pub struct Planner {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PostAnswer {
     pub post: PostState,
+    /// Where its stream stands. 0 in receipts of versions that did not keep it.
+    #[serde(default)]
+    pub sequence: Sequence,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
@@ -41,5 +44,5 @@ fn refuse(error: PostError) -> CommandError {
 
 fn answer(loaded: &Loaded<Post>) -> Result<PostAnswer, CommandError> {
     let post = loaded.aggregate.existing().map_err(refuse)?.clone();
-    Ok(PostAnswer { post, created_at: loaded.created_at, updated_at: loaded.updated_at })
+    Ok(PostAnswer { post, sequence: loaded.sequence, created_at: loaded.created_at, updated_at: loaded.updated_at })
 }

@@ -41,6 +41,7 @@ enum Owner {
 /// One aggregate in a unit of work, whatever its type.
 trait Tracked: Send + Sync {
     fn stream(&self) -> &StreamId;
+    fn before(&self) -> Sequence;
     fn has_events(&self) -> bool;
     fn take_append(&mut self) -> StreamAppend;
     fn remember(&self, log: &EventLog);
@@ -58,6 +59,10 @@ struct TrackedAggregate<A: Aggregate> {
 impl<A: Aggregate + Clone + 'static> Tracked for TrackedAggregate<A> {
     fn stream(&self) -> &StreamId {
         &self.stream
+    }
+
+    fn before(&self) -> Sequence {
+        self.before
     }
 
     fn has_events(&self) -> bool {
@@ -227,6 +232,11 @@ impl Work {
         let tracked = self.tracked.get_mut(at).and_then(|tracked| tracked.as_any().downcast_mut());
         // A stream's type is named by its aggregate's type, so another Rust type here is a defect of that type.
         tracked.ok_or_else(|| CommandError::Unwritable("two types for one stream".into()))
+    }
+
+    /// Where a stream stood before this work; `None` when it was not looked at.
+    pub(crate) fn sequence_before(&self, stream: &StreamId) -> Option<Sequence> {
+        self.tracked.iter().find(|tracked| tracked.stream() == stream).map(|tracked| tracked.before())
     }
 
     /// Whether anything was decided that is to be written.

@@ -179,6 +179,8 @@ mod tests {
             (ErrorCode::NotAcceptableError, "NOT_ACCEPTABLE"),
             (ErrorCode::ConflictError, "CONFLICT"),
             (ErrorCode::AlreadyExistsError, "DUPLICATE_RESOURCE"),
+            (ErrorCode::PreconditionFailedError, "PRECONDITION_FAILED"),
+            (ErrorCode::IdempotencyKeyInUseError, "IDEMPOTENCY_KEY_IN_USE"),
             (ErrorCode::PayloadTooLargeError, "PAYLOAD_TOO_LARGE"),
             (ErrorCode::UnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE"),
             (ErrorCode::IdempotencyKeyReusedError, "IDEMPOTENCY_KEY_REUSED"),

@@ -8,7 +8,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{ApiError, ErrorCode, Shell, accept, idempotency, query, rate_limit::Standing};
+use super::{
+    ApiError, CommandKey, ErrorCode, Shell, accept,
+    idempotency::{self, Claim},
+    query,
+    rate_limit::Standing,
+};
 use crate::{
     auth::{self, Caller},
     permissions::{Access, Found, Surface},
@@ -21,7 +26,7 @@ struct Undeclared(String);
 pub(super) async fn admit(State(shell): State<Arc<Shell>>, request: Request, next: Next) -> Response {
     let mut standing = None;
     let mut response = match prepare(&shell, request, &mut standing).await {
-        Ok((request, caller)) => {
+        Ok((request, caller, _claim)) => {
             let response = next.run(request).await;
             if let Some(caller) = caller {
                 shell.last_writes.note(caller.credential, response.headers());
@@ -41,9 +46,9 @@ async fn prepare(
     shell: &Arc<Shell>,
     mut request: Request,
     standing: &mut Option<Standing>,
-) -> Result<(Request, Option<Caller>), ApiError> {
+) -> Result<(Request, Option<Caller>, Option<Claim>), ApiError> {
     // No matched path: nothing is there, and the fallback says so.
-    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return Ok((request, None)) };
+    let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return Ok((request, None, None)) };
     let route = match shell.routes.find(request.method(), path.as_str()) {
         Found::Route(route) => route,
         Found::OtherMethods(allow) => return Err(ApiError::method_not_allowed(&allow)),
@@ -78,10 +83,14 @@ async fn prepare(
         request.extensions_mut().insert(Arc::clone(shell));
         idempotency::attach(request, caller.as_ref()).await?
     };
+    let claim = match (&caller, request.extensions().get::<CommandKey>()) {
+        (Some(caller), Some(key)) if !request.method().is_safe() => Some(shell.claims.claim(caller, key)?),
+        _ => None,
+    };
     if let Some(caller) = &caller {
         request.extensions_mut().insert(caller.clone());
     }
-    Ok((request, caller))
+    Ok((request, caller, claim))
 }
 
 fn check(access: Access, caller: &Caller) -> Result<(), ApiError> {

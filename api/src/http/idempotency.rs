@@ -1,10 +1,17 @@
-//! `Idempotency-Key`: what makes a repeated request the same command, and how a changed one is told from it.
+//! `Idempotency-Key`: what makes a repeated request the same command, how a changed one is told from it, and that two
+//! of them are not carried out side by side. What came of a command, and its answer again, is the commands' matter.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, OptionalFromRequestParts, Request},
     http::{HeaderName, Method, Uri, request::Parts},
 };
+use palaver_domain::{AccountId, UserId};
 use sha2::{Digest, Sha256};
 
 use super::{ApiError, extract::body_error, single_header};
@@ -13,6 +20,8 @@ use crate::auth::{ACCESSTOKEN, Caller};
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
 const KEY_CHARS_MAX: usize = 255;
+/// Seconds after which a command that is being carried out has usually ended.
+const RETRY_AFTER_S: u32 = 1;
 
 /// A client's name for one command, with a fingerprint of what was asked. Take it as `Option<CommandKey>`; `None`
 /// means that the client sent no key and the command gets an id of our own.
@@ -29,6 +38,40 @@ impl<S: Sync> OptionalFromRequestParts<S> for CommandKey {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ApiError> {
         Ok(parts.extensions.get::<Self>().cloned())
+    }
+}
+
+/// The keys of the mutations that this process is carrying out. Other processes may carry out the same at the same time;
+/// the receipt in the log lets only one of them write. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Claims(Arc<Mutex<HashSet<Claimed>>>);
+
+type Claimed = (AccountId, UserId, String);
+
+impl Claims {
+    /// # Errors
+    /// `IdempotencyKeyInUseError` while another request of the caller holds the key.
+    pub(super) fn claim(&self, caller: &Caller, key: &CommandKey) -> Result<Claim, ApiError> {
+        let claimed = (caller.tenant, caller.user, key.id.clone());
+        // A panic elsewhere leaves a set as whole as it was.
+        if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.clone()) {
+            return Ok(Claim { claims: self.clone(), claimed });
+        }
+        let message = "a request with this Idempotency-Key is still being carried out; repeat it for its answer";
+        Err(ApiError::key_in_use(message, RETRY_AFTER_S))
+    }
+}
+
+/// Holds a key until it is dropped: with the answer, or when the client hangs up or time runs out.
+#[derive(Debug)]
+pub(super) struct Claim {
+    claims: Claims,
+    claimed: Claimed,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.claimed);
     }
 }
 

@@ -4,6 +4,7 @@ mod accept;
 mod client_address;
 mod cors;
 mod dialect;
+mod etag;
 mod extract;
 mod guard;
 mod idempotency;
@@ -31,8 +32,9 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use client_address::Peer;
 pub use cors::{CorsOrigin, NotAnOrigin};
 pub use dialect::{BotsErrorBody, MktXErrorBody};
+pub use etag::{EntityTag, IfMatch};
 pub use extract::{Json, PathId, parse};
-pub use idempotency::{CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
+pub use idempotency::{Claims, CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
 pub use paging::{COUNT_DEFAULT, COUNT_MAX, OFFSET_MAX, Paging};
 pub use position::{LastWrites, PALAVER_MIN_POSITION, PALAVER_POSITION, ReadAfter, Written};
 pub use problem::{ApiError, ErrorBody, ErrorCode, chain};
@@ -52,6 +54,8 @@ pub struct Shell {
     pub routes: RouteTable,
     pub last_writes: LastWrites,
     pub meters: Arc<Meters>,
+    /// Idempotency keys of the requests in flight.
+    pub claims: Claims,
     /// Origins whose pages may call.
     pub cors_origins: Vec<CorsOrigin>,
     pub body_limit_bytes: usize,
@@ -60,12 +64,13 @@ pub struct Shell {
 
 /// Puts the conventions around a complete router. Every route must be in the shell's table.
 ///
-/// From the outside in: note the request; answer a preflight; say an error as its surface does; turn a panic into an answer; bound its
-/// time; bound its body; decide whether it may pass.
+/// From the outside in: note the request; answer a preflight; say an error as its surface does; turn a panic into an
+/// answer; bound its time; bound its body; decide whether it may pass; leave out what a reader has already.
 pub fn enclose(router: Router, shell: Shell) -> Router {
     let shell = Arc::new(shell);
     let router = router
         .fallback(unknown_route)
+        .layer(from_fn(etag::revalidate))
         .layer(from_fn_with_state(Arc::clone(&shell), guard::admit))
         .layer(from_fn_with_state(Arc::clone(&shell), bound_body))
         .layer(DefaultBodyLimit::max(shell.body_limit_bytes))

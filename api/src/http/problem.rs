@@ -56,8 +56,10 @@ error_codes! {
     NotAcceptableError = NOT_ACCEPTABLE,
     ConflictError = CONFLICT,
     AlreadyExistsError = CONFLICT,
+    PreconditionFailedError = PRECONDITION_FAILED,
     PayloadTooLargeError = PAYLOAD_TOO_LARGE,
     UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE,
+    IdempotencyKeyInUseError = CONFLICT,
     IdempotencyKeyReusedError = UNPROCESSABLE_ENTITY,
     TooManyRequestsError = TOO_MANY_REQUESTS,
     InternalServerError = INTERNAL_SERVER_ERROR,
@@ -141,6 +143,11 @@ impl ApiError {
     /// A limit on requests is used up; one more passes after that many seconds.
     pub fn too_many_requests(message: impl Into<String>, retry_after_s: u32) -> Self {
         Self { retry_after_s: Some(retry_after_s), ..Self::new(ErrorCode::TooManyRequestsError, message) }
+    }
+
+    /// The command of this key is being carried out; its answer may be there after that many seconds.
+    pub fn key_in_use(message: impl Into<String>, retry_after_s: u32) -> Self {
+        Self { retry_after_s: Some(retry_after_s), ..Self::new(ErrorCode::IdempotencyKeyInUseError, message) }
     }
 
     /// The read model did not reach the position that the client's view needs within the wait.

@@ -37,6 +37,8 @@ const ROUTES: &[Route] = &[
     route(Surface::Socialhub, "GET", "/panic", Access::Public),
     route(Surface::Socialhub, "GET", "/slow", Access::Public),
     route(Surface::Socialhub, "GET", "/fault", Access::Public),
+    route(Surface::Socialhub, "POST", "/slow", Access::Authenticated),
+    route(Surface::Socialhub, "GET", "/tagged", Access::Public),
     route(Surface::System, "GET", "/text", Access::Public),
     route(Surface::MktX, "GET", "/api/v1/panic", Access::Public),
     route(Surface::MktX, "GET", "/api/v1/slow", Access::Public),
@@ -162,6 +164,7 @@ impl App {
             routes: RouteTable::new(ROUTES),
             last_writes: LastWrites::default(),
             meters: Arc::new(Meters::new(limits, false)),
+            claims: Claims::default(),
             cors_origins,
             body_limit_bytes: BODY_LIMIT_BYTES,
             request_timeout: Duration::from_secs(5),
@@ -189,7 +192,8 @@ impl App {
             )
             .route("/page", get(|page: Paging| async move { Json(json!([page.offset, page.count])) }))
             .route("/panic", get(|| async { panic!("the secret cause") as () }))
-            .route("/slow", get(std::future::pending::<()>))
+            .route("/slow", get(std::future::pending::<()>).post(std::future::pending::<()>))
+            .route("/tagged", get(|| async { (EntityTag(7), Json(json!({ "a": 1 }))) }))
             .route(
                 "/fault",
                 get(|| async {
@@ -624,6 +628,51 @@ async fn an_idempotency_key_names_a_request_and_leaves_its_body_readable() {
     assert_eq!(plain.header("idempotent-replay"), None);
     let by_other = app.get("/posts?accesstoken=SMM", &[("idempotency-key", "k")]).await;
     assert_eq!(by_other.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_held_for_as_long_as_its_request_takes() {
+    let app = App::new();
+    let send = |token: &str, key: &'static str| {
+        let uri = format!("/slow?accesstoken={token}");
+        let app = &app;
+        async move { app.call(Method::POST, &uri, &[("idempotency-key", key)], "").await }
+    };
+    // Whatever is let in stays there until its time is over.
+    let admitted = async |token: &str, key: &'static str| {
+        tokio::time::timeout(Duration::from_millis(10), send(token, key)).await.is_err()
+    };
+    let first = send("ADMIN", "one");
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        for _ in 0..3 {
+            let refused = send("ADMIN", "one").await;
+            let message = "a request with this Idempotency-Key is still being carried out; repeat it for its answer";
+            refused.is(409, "IdempotencyKeyInUseError", message);
+            assert_eq!(refused.header("retry-after"), Some("1"));
+        }
+        assert!(admitted("ADMIN", "two").await && admitted("SMM", "one").await);
+        // Its client has hung up.
+        assert!(admitted("ADMIN", "two").await);
+    };
+    let (first, ()) = futures::join!(first, others);
+    assert_eq!(first.status, 504);
+    assert!(admitted("ADMIN", "one").await);
+}
+
+#[tokio::test]
+async fn who_has_the_thing_already_is_not_sent_it_again() {
+    let app = App::new();
+    let whole = app.get("/tagged", &[]).await;
+    assert_eq!((whole.status.as_u16(), whole.header("etag"), &whole.body), (200, Some("\"7\""), &json!({ "a": 1 })));
+    for method in [Method::GET, Method::HEAD] {
+        let same = app.call(method, "/tagged", &[("if-none-match", "\"6\", W/\"7\"")], "").await;
+        assert_eq!((same.status.as_u16(), same.header("etag"), &same.body), (304, Some("\"7\""), &json!("")));
+        assert_eq!(same.header("content-type"), None);
+    }
+    assert_eq!(app.get("/tagged", &[("if-none-match", "\"6\"")]).await.body, json!({ "a": 1 }));
+    assert_eq!(app.get("/public", &[("if-none-match", "*")]).await.status, 200);
+    assert_eq!(app.get("/nowhere", &[("if-none-match", "*")]).await.status, 404);
 }
 
 #[tokio::test]

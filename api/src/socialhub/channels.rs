@@ -7,8 +7,9 @@ use palaver_commands::{
 };
 use palaver_domain::{
     ChannelId, TeamId,
-    channels::{ChannelState, Connection, Network},
+    channels::{Channel, Connection, Network},
 };
+use palaver_eventstore::StreamId;
 use palaver_projections::channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product};
 use serde::Deserialize;
 
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, ErrorBody, ErrorCode, Json, Paging, PathId, Query, ReadAfter, one_or_many},
+    http::{ApiError, EntityTag, ErrorBody, ErrorCode, IfMatch, Json, Paging, PathId, Query, ReadAfter, one_or_many},
 };
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -200,10 +201,10 @@ pub(super) async fn summary(
 }
 
 /// A channel that the caller may see, active or not.
-pub(super) async fn seen(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<ChannelState, ApiError> {
-    let channel = state.commander.channel(&asked.context, id).await?.channel;
-    if channel.visible_to(asked.planner.role, &asked.planner.team_ids) {
-        return Ok(channel);
+pub(super) async fn seen(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<ChannelAnswer, ApiError> {
+    let answer = state.commander.channel(&asked.context, id).await?;
+    if answer.channel.visible_to(asked.planner.role, &asked.planner.team_ids) {
+        return Ok(answer);
     }
     Err(ApiError::not_found("there is no such channel"))
 }
@@ -218,7 +219,8 @@ pub(super) async fn get(
     asked: Asked,
     PathId(id): PathId<ChannelId>,
 ) -> Result<impl IntoResponse, ApiError> {
-    Ok(Json(channels::render(&seen(&state, &asked, id).await?)))
+    let answer = seen(&state, &asked, id).await?;
+    Ok((EntityTag(answer.sequence), Json(channels::render(&answer.channel))))
 }
 
 /// How far a deletion goes.
@@ -232,7 +234,7 @@ pub(super) struct Deletion {
 
 /// Take a channel out of use. Its posts stay.
 #[utoipa::path(delete, path = "/api2/channels/{id}", tag = "channels", operation_id = "deleteChannel",
-    params(("id" = String, Path, description = "The channel's id."), Deletion),
+    params(("id" = String, Path, description = "The channel's id."), Deletion, IfMatch),
     responses((status = 204, description = "It is not active any more."),
         (status = 403, description = "Only super administrators may delete it fully.", body = ErrorBody),
         (status = 404, description = "There is no such channel.", body = ErrorBody)))]
@@ -247,12 +249,15 @@ pub(super) async fn delete(
         return Err(ApiError::new(ErrorCode::AccessDenied, message));
     }
     seen(&state, &asked, id).await?;
-    Ok(gone(&state.commander.deactivate_channel(&asked.context, id).await?))
+    let asked = asked.only_if_unchanged(StreamId::of::<Channel>(id));
+    let outcome = state.commander.deactivate_channel(&asked.context, id).await?;
+    Ok((EntityTag(outcome.value.sequence), gone(&outcome)))
 }
 
 /// A channel as commands leave it, looking as it does in a list.
 pub(super) fn answer(outcome: &Outcome<ChannelAnswer>) -> impl IntoResponse + use<> {
-    (StatusCode::CREATED, written(outcome), Json(channels::render(&outcome.value.channel)))
+    let tag = EntityTag(outcome.value.sequence);
+    (StatusCode::CREATED, written(outcome), tag, Json(channels::render(&outcome.value.channel)))
 }
 
 /// A placeholder: a reminder for people who publish by hand.

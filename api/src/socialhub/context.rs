@@ -4,6 +4,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts, response::IntoResponse};
 use palaver_commands::{CommandContext, Outcome, posts::Planner};
 use palaver_domain::ChannelId;
+use palaver_eventstore::StreamId;
 use palaver_projections::{
     channels::{self, Teams},
     engine::Waited,
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Socialhub;
 use crate::{
     auth::Caller,
-    http::{ApiError, CommandKey, ReadAfter, RequestId, Written},
+    http::{ApiError, CommandKey, IfMatch, ReadAfter, RequestId, Written},
 };
 
 /// The direction of a list, the last first unless asked otherwise.
@@ -39,6 +40,15 @@ impl From<AskedOrder> for Order {
 pub(super) struct Asked {
     pub context: CommandContext,
     pub planner: Planner,
+    if_match: IfMatch,
+}
+
+impl Asked {
+    /// Has the command carried out only if this stream stands where `If-Match` says. The use case must look at it.
+    pub fn only_if_unchanged(mut self, stream: StreamId) -> Self {
+        self.context.precondition = std::mem::take(&mut self.if_match).on(stream);
+        self
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -51,12 +61,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             tenant: caller.tenant,
             actor: caller.actor(),
             key: key.map(|key| palaver_commands::CommandKey { key: key.id, fingerprint: key.fingerprint }),
+            precondition: None,
             request_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
             correlation_id: None,
             causation_id: None,
         };
         let Caller { user, role, permissions, team_ids, .. } = caller;
-        Ok(Self { context, planner: Planner { user, role, permissions, team_ids } })
+        let planner = Planner { user, role, permissions, team_ids };
+        Ok(Self { context, planner, if_match: IfMatch::from_request_parts(parts, state).await? })
     }
 }
 

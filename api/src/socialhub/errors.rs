@@ -13,6 +13,7 @@ impl From<CommandError> for ApiError {
         match error {
             CommandError::Refused(failure) => failure.into(),
             CommandError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReusedError, error.to_string()),
+            CommandError::PreconditionFailed => Self::new(ErrorCode::PreconditionFailedError, error.to_string()),
             CommandError::TooLarge { .. } => Self::new(ErrorCode::PayloadTooLargeError, error.to_string()),
             CommandError::Contended | CommandError::Overloaded | CommandError::Busy => {
                 Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)

@@ -75,7 +75,7 @@ pub(super) struct Told {
 
 /// A sandbox channel of the caller's account.
 async fn sandbox(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<(), ApiError> {
-    if channels::seen(state, asked, id).await?.connection == Connection::Sandbox {
+    if channels::seen(state, asked, id).await?.channel.connection == Connection::Sandbox {
         return Ok(());
     }
     Err(ApiError::not_found("there is no such sandbox channel"))

@@ -44,8 +44,18 @@ async fn a_key_makes_repeats_one_command() {
         .ok();
     assert_eq!(comments(admin, &post).await, before + 1);
 
-    // Twenty at once.
-    let all = join_all((0..20).map(|_| async { comment("crowd", "all together").await.ok() })).await;
+    // Twenty at once; who comes while the first is on its way is told to come back.
+    let all = join_all((0..20).map(|_| async {
+        loop {
+            let answer = comment("crowd", "all together").await;
+            if answer.status != 409 {
+                return answer.ok();
+            }
+            let early = answer.is(409, "IdempotencyKeyInUseError");
+            assert_eq!(early.header("retry-after"), Some("1"));
+        }
+    }))
+    .await;
     assert_eq!(all.iter().filter(|answer| !answer.replayed()).count(), 1, "one is first");
     assert!(all.iter().all(|answer| said(answer) == said(&all[0]) && answer.position() == all[0].position()));
     assert_eq!(comments(admin, &post).await, before + 2);
@@ -125,6 +135,76 @@ async fn every_kind_of_mutation_is_repeated_by_its_key() {
     let (client, path) = (admin.clone(), format!("/api2/channels/{channel}"));
     twice("deactivate", Box::new(move || client.delete(&path))).await;
     assert_eq!(admin.get("/api2/channels?includeInactive=false").await.ok().body["count"], 2);
+}
+
+#[tokio::test]
+async fn a_change_may_be_bound_to_what_was_read() {
+    let service = shared().await;
+    let account = service.account("Tags").await;
+    let admin = account.admin();
+    let channel = admin.sandbox("One").await;
+    let post = admin.draft(&channel, "a text").await;
+    let path = format!("/api2/cp/posts/{post}");
+    let tag = |answer: &Answer| answer.header("etag").expect("a tag").to_owned();
+    let read = tag(&admin.get(&path).await.ok());
+    let same = admin.get(&path).header("if-none-match", &read).await;
+    assert_eq!((same.status, &same.body, tag(&same)), (304, &json!(""), read.clone()));
+
+    // Of many who have read the same, one changes it.
+    let edits = (0..10).map(|turn| {
+        let patch = json!({ "content": { "text": format!("text {turn}") } });
+        async { admin.patch(&path).header("if-match", &read).json(patch).await }
+    });
+    let (done, late): (Vec<_>, Vec<_>) = join_all(edits).await.into_iter().partition(|answer| answer.status == 200);
+    assert_eq!((done.len(), late.len()), (1, 9));
+    for answer in late {
+        answer.is(412, "PreconditionFailedError");
+    }
+    let now = admin.get(&path).header("if-none-match", &read).await.ok();
+    assert_eq!((tag(&now), &now.body), (tag(&done[0]), &done[0].body));
+    assert_ne!(tag(&now), read);
+
+    // Every mutation of one post heeds it, and tells the tag that the next one needs.
+    admin.edit(&post, json!({ "publishTime": crate::hours_from_now(9) })).await;
+    let mut tagged = tag(&admin.get(&path).await.ok());
+    for how in ["suggest", "reject", "suggest", "approve", "unschedule", "schedule", "unschedule"] {
+        let ask = |tag: &str| admin.post(&format!("{path}/{how}")).header("if-match", tag);
+        ask(&read).await.is(412, "PreconditionFailedError");
+        ask("\"x\", W/\"1\"").await.is(412, "PreconditionFailedError");
+        tagged = tag(&ask(&format!("\"x\", {tagged}")).await.ok());
+        assert_eq!(tagged, tag(&admin.get(&path).await.ok()), "{how}");
+    }
+    admin.edit(&post, json!({ "publishTime": null })).await;
+    admin.post(&format!("{path}/publish")).header("if-match", &tagged).await.is(412, "PreconditionFailedError");
+    // Its state forbids it as well; that it has changed says more.
+    admin.post(&format!("{path}/approve")).header("if-match", &read).await.is(412, "PreconditionFailedError");
+    admin.post(&format!("{path}/approve")).header("if-match", "*").await.is(409, "ConflictError");
+    admin.delete(&path).header("if-match", &read).await.is(412, "PreconditionFailedError");
+    admin.delete(&path).header("if-match", "7").await.is(400, "BadRequestError");
+    let composed = admin.compose(&[&channel]).await;
+    let composed = format!("/api2/cp/posts/{}", composed.posts[0]);
+    let fresh = tag(&admin.get(&composed).await.ok());
+    admin.delete(&composed).header("if-match", "\"77\"").await.is(412, "PreconditionFailedError");
+    admin.delete(&composed).header("if-match", &fresh).await.ok();
+    admin.delete(&composed).header("if-match", &fresh).await.is(404, "NotFoundError");
+
+    // What is not theirs does not exist for them, whatever they know of it.
+    let other = service.account("Other tags").await;
+    for tag in [read.as_str(), "\"77\"", "*"] {
+        let theirs = other.admin().patch(&path).header("if-match", tag).json(json!({})).await;
+        theirs.is(404, "NotFoundError");
+    }
+
+    let path = format!("/api2/channels/{channel}");
+    let first = tag(&admin.get(&path).await.ok());
+    admin.delete(&path).header("if-match", "\"77\"").await.is(412, "PreconditionFailedError");
+    let gone = admin.delete(&path).header("if-match", &first).key("gone").await.ok();
+    assert_eq!(tag(&gone), tag(&admin.get(&path).await.ok()));
+    assert_eq!(admin.get(&path).header("if-none-match", &tag(&gone)).await.status, 304);
+    // A repeat is answered as the first was, though its condition would not hold any more.
+    let again = admin.delete(&path).header("if-match", &first).key("gone").await.ok();
+    assert!(again.replayed());
+    assert_eq!(tag(&again), tag(&gone));
 }
 
 #[tokio::test]

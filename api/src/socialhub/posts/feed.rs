@@ -60,7 +60,7 @@ pub(in crate::socialhub) async fn comment(
     PathId(id): PathId<PostId>,
     Json(comment): Json<Comment>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Asked { context, planner } = asked;
+    let Asked { context, planner, .. } = asked;
     let user = planner.user;
     let outcome = state.commander.comment_on_post(&context, planner, id, comment.message, comment.mentions).await?;
     let said = &outcome.value;

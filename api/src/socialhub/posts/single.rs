@@ -8,14 +8,15 @@ use palaver_commands::{
 };
 use palaver_domain::{
     CategoryId, PostId, TagId, UserId,
-    posts::{Content, PostEdit, StoryWorkaround},
+    posts::{Content, Post, PostEdit, StoryWorkaround},
 };
+use palaver_eventstore::StreamId;
 use palaver_projections::posts::render;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::{
-    http::{ApiError, ErrorBody, Json, PathId, Query},
+    http::{ApiError, EntityTag, ErrorBody, IfMatch, Json, PathId, Query},
     socialhub::{
         SocialhubState,
         context::{Asked, gone, written},
@@ -23,13 +24,14 @@ use crate::{
     },
 };
 
-/// A post as commands leave it, looking as it does in a list.
-pub(super) fn post(answer: &PostAnswer) -> Json<Value> {
-    Json(render(&answer.post, answer.created_at, answer.updated_at))
+/// A post as commands leave it, looking as it does in a list, with its tag.
+pub(super) fn post(answer: &PostAnswer) -> (EntityTag, Json<Value>) {
+    (EntityTag(answer.sequence), Json(render(&answer.post, answer.created_at, answer.updated_at)))
 }
 
 pub(super) fn answer(outcome: &Outcome<PostAnswer>) -> impl IntoResponse + use<> {
-    (written(outcome), post(&outcome.value))
+    let (tag, post) = post(&outcome.value);
+    (written(outcome), tag, post)
 }
 
 /// What is given, `null` included, as `Some`; what is left out, by `default`, as `None`.
@@ -144,7 +146,7 @@ pub(in crate::socialhub) async fn get(
 
 /// Change some of a post. Of `content`, what is given replaces what is there, and `null` empties it.
 #[utoipa::path(patch, path = "/api2/cp/posts/{id}", tag = "posts", operation_id = "updatePost",
-    params(("id" = String, Path, description = "The post's id.")), request_body = schemas::PostPatch,
+    params(("id" = String, Path, description = "The post's id."), IfMatch), request_body = schemas::PostPatch,
     responses((status = 200, description = "The post after the change.", body = schemas::Post),
         (status = 400, description = "The change is not valid.", body = ErrorBody),
         (status = 404, description = "There is no such post.", body = ErrorBody),
@@ -155,6 +157,7 @@ pub(in crate::socialhub) async fn patch(
     PathId(id): PathId<PostId>,
     Json(patch): Json<Patch>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let asked = asked.only_if_unchanged(StreamId::of::<Post>(id));
     let outcome = state.commander.edit_post(&asked.context, asked.planner, id, patch.read()?).await?;
     Ok(answer(&outcome))
 }
@@ -170,7 +173,7 @@ pub(in crate::socialhub) struct Deletion {
 
 /// Delete a `preDraft` post; its group goes with the last one.
 #[utoipa::path(delete, path = "/api2/cp/posts/{id}", tag = "posts", operation_id = "deletePost",
-    params(("id" = String, Path, description = "The post's id."), Deletion),
+    params(("id" = String, Path, description = "The post's id."), Deletion, IfMatch),
     responses((status = 204, description = "It is gone."),
         (status = 404, description = "There is no such post.", body = ErrorBody),
         (status = 409, description = "The post is not a `preDraft`.", body = ErrorBody)))]
@@ -180,6 +183,7 @@ pub(in crate::socialhub) async fn delete(
     PathId(id): PathId<PostId>,
     Query(_): Query<Deletion>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let asked = asked.only_if_unchanged(StreamId::of::<Post>(id));
     let outcome = state.commander.delete_post(&asked.context, asked.planner, id).await?;
     Ok(gone(&outcome))
 }
