@@ -116,6 +116,11 @@ impl Work {
         &self.circumstances
     }
 
+    /// Whose aggregates these are.
+    pub const fn tenant(&self) -> AccountId {
+        self.tenant
+    }
+
     /// An aggregate as this work sees it: with what the work has decided so far. One without events is empty.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,
     Sessions,
 };
-pub use users::NewUser;
+pub use users::{NewPassword, NewUser, UserAnswer, UserChanges, UserEditor};
 
 use crate::{CommandContext, CommandError, Commander, Outcome};
 

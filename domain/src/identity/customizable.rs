@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     AccountState, Feature,
     Permission::{self, *},
-    Product,
+    Permissions, Product,
 };
 
 /// Where a permission belongs in a list of them.
@@ -82,6 +82,11 @@ impl Customizable {
         cp(ViewAds),
         cp(EditAds),
     ];
+
+    /// All of them as a set.
+    pub fn permissions() -> Permissions {
+        Self::ALL.iter().map(|one| one.permission).collect()
+    }
 
     /// `None` when the permission comes with a role alone.
     pub fn of(permission: Permission) -> Option<&'static Self> {

@@ -26,4 +26,7 @@ pub use permission::{Permission, Permissions, UnknownPermission};
 pub use role::Role;
 pub use team::{Team, TeamCommand, TeamError, TeamEvent, TeamState};
 pub(crate) use user::created_with_details;
-pub use user::{Details, MobileDevice, User, UserCommand, UserCreated, UserError, UserEvent, UserState, name_key};
+pub use user::{
+    Details, Editor, FailedUpdate, MobileDevice, PasswordFacts, UpdateFacts, UpdateRefusal, User, UserCommand,
+    UserCreated, UserError, UserEvent, UserState, UserUpdate, name_key,
+};

@@ -163,9 +163,6 @@ impl Role {
         Self::Custom,
     ];
 
-    /// What can be chosen for a user singly: all that an account's own people may do.
-    pub const CUSTOMIZABLE: Permissions = Self::Admin.permissions();
-
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::SuperAdmin => "SUPERADMIN",

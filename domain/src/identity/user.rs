@@ -3,12 +3,13 @@
 mod commands;
 mod errors;
 mod events;
+mod update;
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Locale, Permissions, Role};
+use super::{Customizable, Locale, Permissions, Role};
 use crate::{
     AccountId, ChannelId, Circumstances, IDENTITY_NAME_CHARS_MAX, MOBILE_DEVICE_CHARS_MAX, MOBILE_DEVICES_PER_USER_MAX,
     PHONE_CHARS_MAX, READ_ONLY_CHANNELS_PER_USER_MAX, TEAMS_PER_MEMBER_MAX, TeamId, USER_SETTINGS_BYTES_MAX,
@@ -19,6 +20,7 @@ pub use commands::UserCommand;
 pub use errors::UserError;
 pub(crate) use events::created_with_details;
 pub use events::{Details, UserCreated, UserEvent};
+pub use update::{Editor, FailedUpdate, PasswordFacts, UpdateFacts, UpdateRefusal, UserUpdate};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -113,11 +115,15 @@ impl Aggregate for User {
         _: &Circumstances,
         sink: &EventSink<Self>,
     ) -> Result<(), UserError> {
-        let event = match command {
-            UserCommand::Create(created) => Some(self.create(created)?),
-            command => self.existing()?.decide(command)?,
+        let events = match command {
+            UserCommand::Create(created) => vec![self.create(created)?],
+            UserCommand::Update { update, facts } => self.existing()?.update(*update, &facts)?,
+            UserCommand::Grant { permissions, team_ids, facts } => {
+                self.existing()?.grant(permissions, team_ids, &facts)?
+            }
+            command => self.existing()?.decide(command)?.into_iter().collect(),
         };
-        if let Some(event) = event {
+        for event in events {
             sink.write(event, self).await;
         }
         Ok(())
@@ -155,25 +161,24 @@ impl UserState {
     /// What a command makes happen to a user who exists; `None` when it is so already.
     fn decide(&self, command: UserCommand) -> Result<Option<UserEvent>, UserError> {
         Ok(match command {
-            UserCommand::Create(_) => return Err(UserError::AlreadyExists),
+            // These are of the user as a whole: see `handle`.
+            UserCommand::Create(_) | UserCommand::Update { .. } | UserCommand::Grant { .. } => None,
             UserCommand::ChangeDetails(change) => {
                 let mut findings = Findings::default();
                 details(&mut findings, change.email.as_deref(), change.phone.as_deref());
-                for (field, name) in [("firstName", &change.first_name), ("lastName", &change.last_name)] {
-                    if let Some(name) = name {
-                        findings.required_text(field, name, IDENTITY_NAME_CHARS_MAX);
-                    }
-                }
+                names(&mut findings, &change);
                 findings.refuse(UserError::Invalid)?;
                 self.news(change).map(UserEvent::DetailsChanged)
             }
             UserCommand::ChangeSettings { settings } => {
-                validate_settings(&settings)?;
+                let mut findings = Findings::default();
+                self::settings(&mut findings, &settings);
+                findings.refuse(UserError::Invalid)?;
                 (self.settings != settings).then_some(UserEvent::SettingsChanged { settings })
             }
             // Chosen from here on, so what was granted stays granted when a role's table changes.
             UserCommand::ChangeRole { role: Role::Custom } if self.role != Role::Custom => {
-                Some(UserEvent::PermissionsChosen { permissions: self.granted().common(Role::CUSTOMIZABLE) })
+                Some(UserEvent::PermissionsChosen { permissions: self.granted().common(Customizable::permissions()) })
             }
             UserCommand::ChangeRole { role } => (self.role != role).then_some(UserEvent::RoleChanged { role }),
             UserCommand::ChoosePermissions { permissions } => {
@@ -204,7 +209,7 @@ impl UserState {
             UserCommand::Verify => (!self.verified).then_some(UserEvent::Verified),
             UserCommand::RegisterMobileDevice { device_id, token_ref } => {
                 let mut findings = Findings::default();
-                findings.required_text("mobileDevice.id", &device_id, MOBILE_DEVICE_CHARS_MAX);
+                mobile_device(&mut findings, &device_id);
                 findings.refuse(UserError::Invalid)?;
                 Some(UserEvent::MobileDeviceRegistered { device_id, token_ref })
             }
@@ -288,10 +293,20 @@ fn teams(findings: &mut Findings, team_ids: &[TeamId]) {
     findings.unique("teams", team_ids);
 }
 
+fn names(findings: &mut Findings, details: &Details) {
+    for (field, name) in [("firstName", &details.first_name), ("lastName", &details.last_name)] {
+        if let Some(name) = name {
+            findings.required_text(field, name, IDENTITY_NAME_CHARS_MAX);
+        }
+    }
+}
+
+fn mobile_device(findings: &mut Findings, id: &str) {
+    findings.required_text("mobileDevice.id", id, MOBILE_DEVICE_CHARS_MAX);
+}
+
 /// They are kept in every event and row of the user, so they are small.
-fn validate_settings(settings: &Map<String, Value>) -> Result<(), UserError> {
-    let mut findings = Findings::default();
+fn settings(findings: &mut Findings, settings: &Map<String, Value>) {
     let settings = Value::Object(settings.clone());
     findings.json("settings", &settings, USER_SETTINGS_BYTES_MAX, USER_SETTINGS_DEPTH_MAX);
-    findings.refuse(UserError::Invalid)
 }

@@ -2,13 +2,24 @@
 
 use serde_json::{Map, Value};
 
-use super::{super::Permissions, super::Role, Details, UserCreated};
+use super::{super::Permissions, super::Role, Details, UpdateFacts, UserCreated, UserUpdate};
 use crate::{ChannelId, TeamId, UserId};
 
 #[derive(Clone, Debug)]
 pub enum UserCommand {
     Create(Box<UserCreated>),
-    /// What is the same already is left out of the event; each of the following commands does nothing then.
+    /// As somebody wants it who may, or may not.
+    Update {
+        update: Box<UserUpdate>,
+        facts: Box<UpdateFacts>,
+    },
+    /// The permissions of a `CUSTOM` user, chosen by somebody who may, or may not.
+    Grant {
+        permissions: Permissions,
+        team_ids: Option<Vec<TeamId>>,
+        facts: Box<UpdateFacts>,
+    },
+    /// The following ask nobody whether the actor may. What is the same already is left out of the event; each of the following commands does nothing then.
     ChangeDetails(Details),
     ChangeSettings {
         settings: Map<String, Value>,
