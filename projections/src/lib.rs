@@ -2,6 +2,7 @@
 //! tables. Nothing here decides, appends or acts on the outside world.
 
 pub mod accounts;
+pub mod apps;
 pub mod channels;
 pub mod engine;
 pub mod post_feed;
@@ -23,6 +24,7 @@ fn texts<T: ToString>(values: &[T]) -> Vec<String> {
 pub fn all() -> Vec<Arc<dyn Projector>> {
     vec![
         Arc::new(Rows::<accounts::AccountsProjector>::new()),
+        Arc::new(Rows::<apps::AppsProjector>::new()),
         Arc::new(Rows::<channels::ChannelsProjector>::new()),
         Arc::new(Rows::<post_feed::PostFeedProjector>::new()),
         Arc::new(Rows::<posts::PostsProjector>::new()),

@@ -2,6 +2,8 @@
 //!
 //! A token or password is kept as a hash, outside the log. It is shown once, by whoever makes it.
 
+mod app_credentials;
+mod apps;
 mod one_time;
 mod passwords;
 mod sessions;
@@ -14,6 +16,8 @@ use palaver_domain::{
     identity::{Account, AccountCommand},
 };
 
+pub use app_credentials::{APP_TOKEN_HOURS, AppSecret, AppToken, SecretExchange};
+pub use apps::{AppAnswer, NewKey, Told};
 pub use one_time::{OneTimeTokens, Purpose};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password, PasswordKept, PasswordRefused};
 pub use sessions::{
