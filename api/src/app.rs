@@ -178,6 +178,7 @@ impl App {
             projections: self.engine.projections(),
             sandbox: self.sandbox.clone(),
             pool: self.database.pool().clone(),
+            vault: self.secrets.as_ref().map(|secrets| secrets.vault.clone()),
             read_wait: settings.read_wait,
         };
         let router = OpenApiRouter::with_openapi(openapi::base())

@@ -51,10 +51,13 @@ bounds, until they include it; any other client can ask for the same by `Palaver
 
 **Tracing.** Every answer carries `X-Request-Id`: yours, when you send one of at most 128 visible ASCII characters.";
 
-const TAGS: [(&str, &str); 4] = [
+const TAGS: [(&str, &str); 7] = [
     ("posts", "Posts and post groups: plan, schedule, publish."),
     ("feed", "What happened to a post, and what its team says about it."),
     ("channels", "Where posts go."),
+    ("general", "Who asks, and what they may do."),
+    ("accounts", "Accounts: what they have bought, and how they want things done."),
+    ("settings", "What can be chosen from."),
     ("system", "Health and metrics, for operators."),
 ];
 

@@ -8,12 +8,20 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use super::{ApiError, ErrorCode};
 
 /// Characters of a parser's message that are passed on; it may quote the input at length.
 const MESSAGE_CHARS_MAX: usize = 300;
+
+/// What is given, `null` included, as `Some`; what is left out, by `default`, as `None`.
+///
+/// # Errors
+/// When it is given and no `T`.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
 
 /// A JSON body, both ways. As `Option<Json<T>>` it is `None` when the request has no body.
 #[derive(Clone, Copy, Debug)]

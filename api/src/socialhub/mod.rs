@@ -3,6 +3,7 @@
 //! Handlers parse, hand on and render. What is allowed is in [`crate::permissions`], what is decided in the commands
 //! and the domain, what is read in the projections.
 
+mod accounts;
 mod channels;
 mod context;
 mod errors;
@@ -10,10 +11,13 @@ mod post_groups;
 mod posts;
 mod sandbox;
 mod schemas;
+mod settings;
+mod whoami;
 
 use std::{sync::Arc, time::Duration};
 
 use palaver_commands::{Commander, publishing::SandboxNetwork};
+use palaver_eventstore::vault::Vault;
 use palaver_projections::engine::Projections;
 use sqlx::PgPool;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,6 +29,8 @@ pub struct Socialhub {
     pub projections: Projections,
     pub sandbox: SandboxNetwork,
     pub pool: PgPool,
+    /// `None` where no master key is known: what needs it fails.
+    pub vault: Option<Vault>,
     /// How long a read waits for its read model.
     pub read_wait: Duration,
 }
@@ -63,4 +69,17 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(sandbox::connect))
         .routes(routes!(sandbox::behave))
         .routes(routes!(sandbox::items))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::linked))
+        .routes(routes!(accounts::custom_tags))
+        .routes(routes!(accounts::thresholds))
+        .routes(routes!(accounts::get, accounts::patch))
+        .routes(routes!(accounts::reactivate))
+        .routes(routes!(accounts::archive))
+        .routes(routes!(settings::options::get))
+        .routes(routes!(settings::options::manifests))
+        .routes(routes!(settings::panel::get))
+        .routes(routes!(settings::features::list))
+        .routes(routes!(settings::features::request))
 }

@@ -186,3 +186,94 @@ pub(super) struct SandboxItems {
     pub count: i64,
     pub data: Vec<SandboxItem>,
 }
+
+/// All of an account but its secrets. What is not set is left out.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct Account {
+    #[schema(rename = "_id")]
+    id: String,
+    name: String,
+    created_time: DateTime<Utc>,
+    /// From then on, its users can not log in.
+    expiration_time: Option<DateTime<Utc>>,
+    /// `en`, `de` or `fr`.
+    locale: String,
+    /// `TRIAL`, `AWESOME`, `PROFESSIONAL` or `ENTERPRISE`.
+    package: String,
+    products: AccountProducts,
+    channel_limit: Option<u32>,
+    user_limit: Option<u32>,
+    monitoring_result_limit: Option<u32>,
+    /// Every feature, and whether it is on.
+    features: BTreeMap<String, bool>,
+    /// Every feature, and whether the account may switch it on by itself.
+    available_features: BTreeMap<String, bool>,
+    tags: Vec<String>,
+    custom_tags: Vec<String>,
+    salesforce_id: Option<String>,
+    linked_accounts: Vec<String>,
+    manifest_ids: Vec<String>,
+    shortener: AccountShortener,
+    privacy: AccountPrivacy,
+    support: AccountSupport,
+    keycloak: Option<AccountKeycloak>,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AccountProducts {
+    inbox: AccountProduct,
+    cp: AccountProduct,
+    ml: AccountMediaLibrary,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AccountProduct {
+    enabled: bool,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AccountMediaLibrary {
+    enabled: bool,
+    storage: AccountStorage,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AccountStorage {
+    /// Bytes.
+    limit: u64,
+}
+
+#[derive(ToSchema)]
+pub(super) struct AccountShortener {
+    /// `OFF`, `GENERIC` or `OWN`.
+    mode: String,
+    url: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct AccountPrivacy {
+    enabled: bool,
+    day_range: u16,
+    /// `createdTime` or `lastInteractionTime`.
+    delete_by: String,
+    report: bool,
+    report_recipients: Vec<String>,
+    delete_own: bool,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct AccountSupport {
+    /// `never`, `temporary` or `permanent`.
+    access_status: String,
+    access_until: Option<DateTime<Utc>>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(super) struct AccountKeycloak {
+    realm: String,
+    pub_key: Option<String>,
+}

@@ -5,6 +5,7 @@
 mod accounts;
 mod app_credentials;
 mod apps;
+mod last_login;
 mod one_time;
 mod passwords;
 mod sessions;

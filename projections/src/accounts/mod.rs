@@ -7,5 +7,6 @@ mod queries;
 pub use document::render;
 pub use projector::{AccountRow, AccountsProjector};
 pub use queries::{
-    ACCOUNTS_PAGE_MAX, CUSTOM_TAGS_LISTED_MAX, LINKED_CHANNELS_MAX, LinkedAccount, custom_tags, find, linked, list,
+    ACCOUNTS_PAGE_MAX, CUSTOM_TAGS_LISTED_MAX, LINKED_CHANNELS_MAX, LinkedAccount, custom_tags, document, find, linked,
+    list,
 };

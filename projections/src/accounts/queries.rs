@@ -22,6 +22,16 @@ pub async fn find(db: impl PgExecutor<'_>, tenant: AccountId) -> Result<Option<A
     Ok(row.fetch_optional(db).await?.map(|row| row.state.0))
 }
 
+/// The tenant's own account, as the API shows it.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn document(db: impl PgExecutor<'_>, tenant: AccountId) -> Result<Option<Box<RawValue>>, sqlx::Error> {
+    let row =
+        sqlx::query!(r#"SELECT doc AS "doc: Json<Box<RawValue>>" FROM accounts WHERE id = $1"#, tenant.to_string());
+    Ok(row.fetch_optional(db).await?.map(|row| row.doc.0))
+}
+
 /// A page of all accounts, the oldest first. For those who may see every account.
 ///
 /// # Errors

@@ -12,11 +12,11 @@ use palaver_domain::{
 };
 use palaver_eventstore::StreamId;
 use palaver_projections::posts::render;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::{
-    http::{ApiError, EntityTag, ErrorBody, IfMatch, Json, PathId, Query},
+    http::{ApiError, EntityTag, ErrorBody, IfMatch, Json, PathId, Query, given},
     socialhub::{
         SocialhubState,
         context::{Asked, gone, written},
@@ -32,11 +32,6 @@ pub(super) fn post(answer: &PostAnswer) -> (EntityTag, Json<Value>) {
 pub(super) fn answer(outcome: &Outcome<PostAnswer>) -> impl IntoResponse + use<> {
     let (tag, post) = post(&outcome.value);
     (written(outcome), tag, post)
-}
-
-/// What is given, `null` included, as `Some`; what is left out, by `default`, as `None`.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 /// A tag is named by its id, or by the whole of it as an answer shows it.

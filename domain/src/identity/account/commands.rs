@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 
 use super::{
     AccountError, AccountEvent, AccountState, AiThreshold, Feature, Keycloak, Limits, Package, Privacy, Products,
@@ -75,6 +75,11 @@ fn other<T: PartialEq>(new: Option<T>, old: &T) -> Option<T> {
     new.filter(|new| new != old)
 }
 
+/// As answers show it: whoever sends a time back as it was answered changes nothing.
+fn shown(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(3)
+}
+
 /// What two sets of switches differ in.
 fn flipped(wanted: &BTreeMap<Feature, bool>, is: impl Fn(Feature) -> bool) -> BTreeMap<Feature, bool> {
     wanted.iter().filter(|(feature, on)| is(**feature) != **on).map(|(feature, on)| (*feature, *on)).collect()
@@ -134,7 +139,7 @@ impl SalesChanges {
         if let Some(limits) = other(self.limits, &state.limits) {
             events.push(("limits", AccountEvent::LimitsChanged { limits }));
         }
-        if let Some(expiration_time) = other(self.expiration_time, &state.expiration_time) {
+        if let Some(expiration_time) = other(self.expiration_time.map(|end| end.map(shown)), &state.expiration_time) {
             events.push(("expirationTime", AccountEvent::ExpirationSet { expiration_time }));
         }
         if let Some(tags) = other(self.tags, &state.tags) {
