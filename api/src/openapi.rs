@@ -51,13 +51,14 @@ bounds, until they include it; any other client can ask for the same by `Palaver
 
 **Tracing.** Every answer carries `X-Request-Id`: yours, when you send one of at most 128 visible ASCII characters.";
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: &[(&str, &str)] = &[
     ("posts", "Posts and post groups: plan, schedule, publish."),
     ("feed", "What happened to a post, and what its team says about it."),
     ("channels", "Where posts go."),
     ("general", "Who asks, and what they may do."),
     ("accounts", "Accounts: what they have bought, and how they want things done."),
     ("settings", "What can be chosen from."),
+    ("users", "Who works in an account, and what each may do."),
     ("system", "Health and metrics, for operators."),
 ];
 
@@ -84,8 +85,8 @@ pub fn base() -> OpenApi {
         .security_scheme("accesstoken", SecurityScheme::ApiKey(ApiKey::Query(token)))
         .security_scheme("bearer", SecurityScheme::Http(bearer))
         .build();
-    let tags = TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build());
-    OpenApiBuilder::new().info(info).components(Some(components)).tags(Some(tags)).build()
+    let tags = TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build());
+    OpenApiBuilder::new().info(info).components(Some(components)).tags(Some(tags.collect::<Vec<_>>())).build()
 }
 
 /// Checks the router's operations against the table, writes the table into the document, and adds the pages that

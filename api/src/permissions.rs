@@ -69,6 +69,13 @@ pub const ROUTES: &[Route] = &[
     socialhub("GET", "/api2/settings/aiConfigPanel", Needs(&[ViewAccountSettings])),
     socialhub("GET", "/api2/settings/features", Needs(&[EditAccount, ViewAccountSettings])),
     socialhub("POST", "/api2/settings/features/request", Needs(&[EditAccount, ViewAccountSettings])),
+    socialhub("GET", "/api2/users/summary", Authenticated),
+    socialhub("GET", "/api2/users", Authenticated),
+    socialhub("POST", "/api2/users", Needs(&[EditUsers, ViewAccountSettings])),
+    // Everybody may change themselves; for others the user's own rules ask for EditUsers.
+    socialhub("PATCH", "/api2/users/{userId}", Authenticated),
+    socialhub("PATCH", "/api2/users/{userId}/permissions", Needs(&[EditUsers])),
+    socialhub("DELETE", "/api2/users/{userId}", Needs(&[DeleteUsers])),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),

@@ -69,6 +69,7 @@ error_codes! {
     TokenExpired = FORBIDDEN,
     PasswordCriteriaMismatch = BAD_REQUEST,
     PasswordIdentical = BAD_REQUEST,
+    InvalidUserUpdate = CONFLICT,
 }
 
 impl ErrorCode {

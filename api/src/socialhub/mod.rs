@@ -12,6 +12,7 @@ mod posts;
 mod sandbox;
 mod schemas;
 mod settings;
+mod users;
 mod whoami;
 
 use std::{sync::Arc, time::Duration};
@@ -82,4 +83,8 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(settings::panel::get))
         .routes(routes!(settings::features::list))
         .routes(routes!(settings::features::request))
+        .routes(routes!(users::list::summary))
+        .routes(routes!(users::list::list, users::create::create))
+        .routes(routes!(users::change::patch, users::change::delete))
+        .routes(routes!(users::change::permissions))
 }

@@ -172,6 +172,17 @@ impl Commander {
         Ok(outcome)
     }
 
+    /// The user as they are now.
+    ///
+    /// # Errors
+    /// `NotFound` when the account has none with this id.
+    pub async fn user(&self, context: &CommandContext, id: UserId) -> Result<UserAnswer, CommandError> {
+        self.look(context, move |work| {
+            async move { work.get::<User>(id).await.and_then(|loaded| answer(&loaded)) }.boxed()
+        })
+        .await
+    }
+
     /// Changes a user as `by` asks, all of it or nothing. `administrators` are those of the account who are known.
     /// Source: seed 003, PATCH /users/{userId}.
     ///

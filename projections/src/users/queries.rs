@@ -13,7 +13,9 @@ pub const USERS_MAX: i64 = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserFilter {
     pub has_mobile_device: Option<bool>,
-    /// Users of one of these teams, and `myself`.
+    /// Users of this team.
+    pub team: Option<TeamId>,
+    /// What somebody may see: users of one of these teams, users in no team, and `myself`.
     pub teams: Option<Vec<TeamId>>,
     pub myself: Option<UserId>,
 }
@@ -37,12 +39,14 @@ pub async fn list(
     let rows = sqlx::query!(
         r#"SELECT doc AS "doc: Json<Box<RawValue>>" FROM users
            WHERE tenant_id = $1 AND ($2::bool IS NULL OR has_mobile_device = $2)
-             AND ($3::text[] IS NULL OR team_ids && $3 OR id = $4)
-           ORDER BY created_at, id LIMIT $5"#,
+             AND ($3::text[] IS NULL OR team_ids && $3 OR team_ids = '{}' OR id = $4)
+             AND ($5::text IS NULL OR $5 = ANY(team_ids))
+           ORDER BY created_at, id LIMIT $6"#,
         tenant.to_string(),
         filter.has_mobile_device,
         teams.as_deref(),
         myself,
+        filter.team.map(|team| team.to_string()),
         USERS_MAX
     );
     Ok(rows.fetch_all(db).await?.into_iter().map(|row| row.doc.0).collect())
@@ -56,7 +60,7 @@ pub struct UserSummary {
     pub last_name: String,
 }
 
-/// The users of these teams, or of all, and `myself`; in the order they were created.
+/// The users that somebody may see; in the order they were created. Nothing else of the filter counts.
 ///
 /// # Errors
 /// When the database can not answer.
@@ -69,7 +73,7 @@ pub async fn summary(
     sqlx::query_as!(
         UserSummary,
         "SELECT id, first_name, last_name FROM users
-         WHERE tenant_id = $1 AND ($2::text[] IS NULL OR team_ids && $2 OR id = $3)
+         WHERE tenant_id = $1 AND ($2::text[] IS NULL OR team_ids && $2 OR team_ids = '{}' OR id = $3)
          ORDER BY created_at, id LIMIT $4",
         tenant.to_string(),
         teams.as_deref(),
