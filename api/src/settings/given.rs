@@ -229,7 +229,8 @@ pub struct Given {
     )]
     pub proxy_trusted: Option<bool>,
 
-    /// Where this service is reached from outside; links in mails begin with it. Default: http:// and the listening address
+    /// Where this service is reached from outside; links in mails begin with it. Default: http:// and the listening
+    /// address
     #[arg(
         long,
         global = true,
@@ -240,8 +241,8 @@ pub struct Given {
     )]
     pub public_url: Option<String>,
 
-    /// Mail server, such as smtps://user:password@host or smtp://host?tls=required; prefer the environment, flags are seen by
-    /// everyone on the machine. Default: none; mail is then kept, for `palaver mail` to show
+    /// Mail server, such as smtps://user:password@host or smtp://host?tls=required; prefer the environment, flags are
+    /// seen by everyone on the machine. Default: none; mail is then kept, for `palaver mail` to show
     #[arg(
         long,
         global = true,

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use lettre::Address;
-use palaver_domain::AccountId;
+use palaver_domain::{AccountId, Failure, FailureKind};
 use palaver_eventstore::{
     clock::Clock,
     ids::Ids,
@@ -16,6 +16,7 @@ use super::{
     message::{MailId, NewMail},
     template::{self, Content},
 };
+use crate::CommandError;
 
 /// Calls of a mail server for one mail that all end with nothing taken; with the delays between them, over an hour.
 pub(super) const ATTEMPTS_MAX: i32 = 8;
@@ -43,6 +44,18 @@ pub enum MailError {
     OnItsWay(MailId, MailState),
     #[error("the outbox can not be reached")]
     Database(#[from] sqlx::Error),
+}
+
+impl From<MailError> for CommandError {
+    fn from(error: MailError) -> Self {
+        match error {
+            MailError::Recipient => {
+                Failure::new(FailureKind::Invalid, "ValidationError", MailError::Recipient.to_string()).into()
+            }
+            MailError::Database(error) => error.into(),
+            error => Self::Unwritable(Box::new(error)),
+        }
+    }
 }
 
 /// Where a mail stands.
@@ -142,8 +155,9 @@ impl Outbox {
         self.seal.is_some()
     }
 
-    /// Puts a mail in, to be sent as soon as possible. In a transaction, it is sent if and when that commits; for the
-    /// pool alone, name `database.pool()`.
+    /// Puts a mail in, to be sent as soon as possible. In a transaction, it is sent if and when that commits: best the
+    /// one that keeps the hash of what the link carries. The log is written by a connection of its own, so a mail that
+    /// follows from an event is queued after it.
     ///
     /// # Errors
     /// `Recipient` when it is not an address, `NoKey` when this process can not seal, `Sealed` when it says too much.

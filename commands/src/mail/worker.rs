@@ -104,11 +104,8 @@ impl MailWorker {
     }
 
     async fn take(&self, mailer: &dyn Mailer, free: usize, count_at: &mut Instant) -> Result<Vec<Call>, sqlx::Error> {
+        self.give_up().await?;
         let (pool, now) = (self.outbox.pool(), self.outbox.clock().now());
-        for mail in calls::give_up(pool, now - self.settings.call_timeout - self.settings.settle, now).await? {
-            metrics::counter!("palaver_mails_total", "outcome" => MailState::Unknown.as_str()).increment(1);
-            tracing::error!(%mail, "a mail was left in the middle of its sending; see `palaver mail --state unknown`");
-        }
         if *count_at <= Instant::now() {
             metrics::gauge!("palaver_mail_queued").set(calls::queued(pool, COUNTED_MAX).await? as f64);
             *count_at = Instant::now() + COUNT_INTERVAL;
@@ -117,6 +114,17 @@ impl MailWorker {
             return Ok(Vec::new());
         }
         calls::take_due(pool, now, mailer.domain(), free as i64).await
+    }
+
+    /// What a crash left in the middle of its sending is unknown from here on.
+    async fn give_up(&self) -> Result<(), sqlx::Error> {
+        let now = self.outbox.clock().now();
+        let before = now - self.settings.call_timeout - self.settings.settle;
+        for mail in calls::give_up(self.outbox.pool(), before, now).await? {
+            metrics::counter!("palaver_mails_total", "outcome" => MailState::Unknown.as_str()).increment(1);
+            tracing::error!(%mail, "a mail was left in the middle of its sending; see `palaver mail --state unknown`");
+        }
+        Ok(())
     }
 
     /// From the intent, which is written, to the outcome.
@@ -197,7 +205,7 @@ impl MailWorker {
     async fn keep_all(&self, stop: CancellationToken) {
         tracing::info!("no mail server is configured: mail is kept and not sent; read it by `palaver mail`");
         while !stop.is_cancelled() {
-            match calls::keep_due(self.outbox.pool(), self.outbox.clock().now(), KEPT_BATCH).await {
+            match self.keep_due().await {
                 Ok(0) => {}
                 Ok(mails) => {
                     metrics::counter!("palaver_mails_total", "outcome" => MailState::Kept.as_str()).increment(mails);
@@ -210,6 +218,12 @@ impl MailWorker {
                 () = tokio::time::sleep(self.settings.poll) => {}
             }
         }
+    }
+
+    async fn keep_due(&self) -> Result<u64, sqlx::Error> {
+        // There may have been a server before.
+        self.give_up().await?;
+        calls::keep_due(self.outbox.pool(), self.outbox.clock().now(), KEPT_BATCH).await
     }
 }
 
