@@ -28,7 +28,7 @@ use crate::{
     auth::DatabaseCredentials,
     http::{Claims, LastWrites, Meters, Shell, enclose},
     openapi,
-    permissions::{ROUTES, RouteMismatch, RouteTable},
+    permissions::{ROUTES, RouteTable},
     run::RunError,
     settings::Settings,
     socialhub::{self, Socialhub},
@@ -51,7 +51,7 @@ pub struct Secrets {
 pub struct SigningKey(Zeroizing<[u8; 32]>);
 
 impl SigningKey {
-    fn of(key: &MasterKey) -> Result<Self, MasterKeyError> {
+    pub(crate) fn of(key: &MasterKey) -> Result<Self, MasterKeyError> {
         Ok(Self(key.derive("palaver signed tokens")?))
     }
 
@@ -171,14 +171,17 @@ impl App {
     /// Everything that is served over HTTP.
     ///
     /// # Errors
-    /// When a route is not in the permission table, or a row of the table has no route.
-    pub fn router(&self, settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Router, RouteMismatch> {
+    /// When a route is not in the permission table, or a row of the table has no route; or without a master key.
+    pub fn router(&self, settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Router, RunError> {
+        let secrets = self.secrets.clone().ok_or(RunError::MasterKeyMissing("serve"))?;
         let socialhub = Socialhub {
             commander: self.commander.clone(),
             projections: self.engine.projections(),
             sandbox: self.sandbox.clone(),
             pool: self.database.pool().clone(),
-            vault: self.secrets.as_ref().map(|secrets| secrets.vault.clone()),
+            secrets,
+            outbox: self.outbox.clone(),
+            public_url: settings.public_url(),
             read_wait: settings.read_wait,
         };
         let router = OpenApiRouter::with_openapi(openapi::base())

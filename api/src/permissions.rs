@@ -76,6 +76,19 @@ pub const ROUTES: &[Route] = &[
     socialhub("PATCH", "/api2/users/{userId}", Authenticated),
     socialhub("PATCH", "/api2/users/{userId}/permissions", Needs(&[EditUsers])),
     socialhub("DELETE", "/api2/users/{userId}", Needs(&[DeleteUsers])),
+    socialhub("POST", "/api2/users/login", Public),
+    socialhub("GET", "/api2/users/logout", Authenticated),
+    socialhub("POST", "/api2/users/activate", Public),
+    // What their tokens say decides.
+    socialhub("POST", "/api2/users/password/reset", Public),
+    socialhub("POST", "/api2/users/password", Public),
+    socialhub("POST", "/api2/users/totp/generate", Authenticated),
+    socialhub("POST", "/api2/users/totp/verify", Authenticated),
+    socialhub("POST", "/api2/users/totp/login", Public),
+    // One's own takes no permission; the handler asks for those that another's takes.
+    socialhub("DELETE", "/api2/users/{userId}/totp", Authenticated),
+    // SUPERADMIN alone has it. Source: seed 003.
+    socialhub("POST", "/api2/users/{userId}/mask", Needs(&[EditAllAccounts])),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::future::BoxFuture;
-use palaver_domain::{AccountId, Actor, Circumstances};
+use palaver_domain::{AccountId, Actor, Circumstances, UserId};
 use palaver_eventstore::{AppendError, EventLog, KeptReceipt, Position, Receipt, clock::Clock, ids::Ids};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -36,6 +36,8 @@ pub struct CommandContext {
     pub correlation_id: Option<String>,
     /// The event that led to this command.
     pub causation_id: Option<String>,
+    /// The operator who acts as the actor.
+    pub masked_by: Option<UserId>,
 }
 
 impl CommandContext {
@@ -49,6 +51,7 @@ impl CommandContext {
             request_id: None,
             correlation_id: None,
             causation_id: None,
+            masked_by: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A unit of work: the aggregates that one command looks at and changes, written together or not at all.
 
-use std::{any::Any, collections::BTreeMap, fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use palaver_domain::{
@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 
 use crate::{CommandContext, CommandError, Commander, commander::unwritable};
 
+/// Where an event tells of the operator who acted as its actor.
+const MASKED_BY: &str = "maskedBy";
 /// Hex digits of a claim's id: 128 bits, so nobody finds two texts with one id.
 const CLAIM_ID_CHARS: usize = 32;
 
@@ -98,7 +100,7 @@ impl Work {
             causation_id: context.causation_id.clone(),
             request_id: context.request_id.clone(),
             time: circumstances.now,
-            more: BTreeMap::new(),
+            more: context.masked_by.map(|operator| (MASKED_BY.to_owned(), operator.to_string())).into_iter().collect(),
         };
         Self {
             log: commander.log().clone(),

@@ -50,6 +50,13 @@ impl From<Uuid> for SecretRef {
     }
 }
 
+impl SecretRef {
+    /// As tables hold it.
+    pub const fn id(self) -> Uuid {
+        self.0
+    }
+}
+
 impl fmt::Display for SecretRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -1,6 +1,9 @@
 //! Who asks: the token of a request, and the caller it stands for. What a caller may do is said in
 //! [`crate::permissions`]; how tokens come to be is a surface's matter.
 
+pub(crate) mod cookie;
+pub(crate) mod ticket;
+
 use std::{fmt, str::FromStr, sync::Arc};
 
 use axum::{
@@ -56,6 +59,8 @@ pub struct Caller {
     /// Channels that the caller may look at and not change, whatever else they may.
     pub read_only_channel_ids: Vec<ChannelId>,
     pub credential: CredentialHash,
+    /// The operator who acts as this user.
+    pub masked_by: Option<UserId>,
 }
 
 impl Caller {
@@ -107,7 +112,8 @@ impl DatabaseCredentials {
 }
 
 const FIND: &str = "
-    SELECT u.tenant_id, u.id, u.user_name, u.role, u.permissions, u.team_ids, u.read_only_channel_ids
+    SELECT u.tenant_id, u.id, u.user_name, u.role, u.permissions, u.team_ids, u.read_only_channel_ids,
+           t.masked_by
     FROM access_tokens t
     JOIN users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
@@ -125,6 +131,7 @@ impl Credentials for DatabaseCredentials {
             let chosen: Option<Vec<String>> = row.try_get("permissions")?;
             let team_ids: Vec<String> = row.try_get("team_ids")?;
             let read_only: Vec<String> = row.try_get("read_only_channel_ids")?;
+            let masked_by: Option<&str> = row.try_get("masked_by")?;
             let role: Role = row.try_get::<&str, _>("role")?.parse().map_err(|_| malformed("role"))?;
             Ok(Some(Caller {
                 tenant: row.try_get::<&str, _>("tenant_id")?.parse().map_err(|_| malformed("tenant_id"))?,
@@ -138,6 +145,7 @@ impl Credentials for DatabaseCredentials {
                 team_ids: all(&team_ids).ok_or_else(|| malformed("team_ids"))?,
                 read_only_channel_ids: all(&read_only).ok_or_else(|| malformed("read_only_channel_ids"))?,
                 credential: token,
+                masked_by: masked_by.map(|id| id.parse()).transpose().map_err(|_| malformed("masked_by"))?,
             }))
         })
     }
@@ -152,7 +160,9 @@ fn all<T: FromStr, C: FromIterator<T>>(texts: &[String]) -> Option<C> {
 /// 400 when two different tokens are sent, 401 when none is valid, 503 or 500 when the lookup fails.
 pub(crate) async fn authenticate(shell: &Arc<Shell>, headers: &HeaderMap, uri: &Uri) -> Result<Caller, ApiError> {
     let token = token(headers, uri)?.ok_or_else(|| {
-        invalid("this needs an access token, as query parameter `accesstoken` or as `Authorization: Bearer`")
+        invalid(
+            "this needs an access token, as query parameter `accesstoken`, as `Authorization: Bearer`, or as cookie",
+        )
     })?;
     match shell.credentials.find(CredentialHash::of(&token), shell.clock.now()).await {
         Ok(Some(caller)) => Ok(caller),
@@ -166,7 +176,8 @@ fn invalid(message: &str) -> ApiError {
     ApiError::new(ErrorCode::AccessTokenInvalidError, message)
 }
 
-/// The one token that a request presents, wherever and however often.
+/// The one token that a request presents, wherever and however often. A browser sends its cookie unasked, so what else
+/// is sent goes before it.
 fn token(headers: &HeaderMap, uri: &Uri) -> Result<Option<String>, ApiError> {
     let mut tokens: Vec<String> = Vec::new();
     for value in headers.get_all(header::AUTHORIZATION) {
@@ -180,7 +191,10 @@ fn token(headers: &HeaderMap, uri: &Uri) -> Result<Option<String>, ApiError> {
     tokens.extend(in_query.map(|(_, token)| token));
     tokens.dedup();
     match tokens.as_slice() {
-        [] => Ok(None),
+        [] => match cookie::given(headers) {
+            Some(token) if token.len() > TOKEN_CHARS_MAX => Err(invalid("the access token is malformed")),
+            token => Ok(token.map(str::to_owned)),
+        },
         [token] if token.is_empty() || token.len() > TOKEN_CHARS_MAX => Err(invalid("the access token is malformed")),
         [token] => Ok(Some(token.clone())),
         _ => Err(ApiError::bad_request("the request carries two different access tokens; send one")),

@@ -179,6 +179,11 @@ impl ApiError {
         Self::new(ErrorCode::InternalServerError, message)
     }
 
+    /// Tells the client when it may try again.
+    pub fn retry_after(self, seconds: u32) -> Self {
+        Self { retry_after_s: Some(seconds), ..self }
+    }
+
     pub fn with_fields(mut self, errors: FieldErrors) -> Self {
         self.errors = errors;
         self

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ApiError, client_address::ClientNetwork};
 use crate::{
-    auth::{ACCESSTOKEN, Caller, CredentialHash},
+    auth::{ACCESSTOKEN, Caller, CredentialHash, cookie},
     permissions::Surface,
 };
 
@@ -335,7 +335,8 @@ fn presented(headers: &HeaderMap, uri: &Uri) -> Option<Presented> {
     let in_headers = headers.get_all(header::AUTHORIZATION).iter();
     let mut hash = Sha256::new();
     let mut any = false;
-    for part in in_headers.map(HeaderValue::as_bytes).chain(in_query.map(str::as_bytes)) {
+    let in_cookie = cookie::given(headers).into_iter();
+    for part in in_headers.map(HeaderValue::as_bytes).chain(in_query.chain(in_cookie).map(str::as_bytes)) {
         any = true;
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
@@ -369,6 +370,7 @@ mod tests {
             permissions: Role::Admin.permissions(),
             team_ids: Vec::new(),
             read_only_channel_ids: Vec::new(),
+            masked_by: None,
             credential: CredentialHash::of(token),
         }
     }

@@ -78,6 +78,7 @@ impl Credentials for Tokens {
             permissions: role.permissions(),
             team_ids: Vec::new(),
             read_only_channel_ids: Vec::new(),
+            masked_by: None,
             credential,
         });
         Box::pin(std::future::ready(Ok(caller)))

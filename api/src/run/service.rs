@@ -221,6 +221,8 @@ fn start_workers(app: &App, settings: &Settings) -> Result<Workers, RunError> {
     let (engine, publisher, commander) = (app.engine.clone(), app.publisher(settings), app.commander.clone());
     workers.start("projection engine", |stop| async move { engine.run(stop).await });
     workers.start("publisher", |stop| async move { publisher.run(stop).await });
+    let forgetful = app.commander.clone();
+    workers.start("forgetting of credentials", |stop| async move { forgetful.forget_old_credentials(stop).await });
     workers.start("forgetting of receipts", |stop| async move { commander.forget_old_receipts(stop).await });
     if let Some(mail) = mail {
         workers.start("mail worker", |stop| async move { mail.run(stop).await });

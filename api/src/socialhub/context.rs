@@ -65,6 +65,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             request_id: parts.extensions.get::<RequestId>().map(ToString::to_string),
             correlation_id: None,
             causation_id: None,
+            masked_by: caller.masked_by,
         };
         let Caller { user, role, permissions, team_ids, .. } = caller;
         let planner = Planner { user, role, permissions, team_ids };

@@ -17,11 +17,12 @@ mod whoami;
 
 use std::{sync::Arc, time::Duration};
 
-use palaver_commands::{Commander, publishing::SandboxNetwork};
-use palaver_eventstore::vault::Vault;
+use palaver_commands::{Commander, mail::Outbox, publishing::SandboxNetwork};
 use palaver_projections::engine::Projections;
 use sqlx::PgPool;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::app::Secrets;
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -30,8 +31,10 @@ pub struct Socialhub {
     pub projections: Projections,
     pub sandbox: SandboxNetwork,
     pub pool: PgPool,
-    /// `None` where no master key is known: what needs it fails.
-    pub vault: Option<Vault>,
+    pub secrets: Secrets,
+    pub outbox: Outbox,
+    /// What links to this service begin with, without a slash at its end.
+    pub public_url: String,
     /// How long a read waits for its read model.
     pub read_wait: Duration,
 }
@@ -87,4 +90,14 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(users::list::list, users::create::create))
         .routes(routes!(users::change::patch, users::change::delete))
         .routes(routes!(users::change::permissions))
+        .routes(routes!(users::login::login))
+        .routes(routes!(users::login::logout))
+        .routes(routes!(users::login::activate))
+        .routes(routes!(users::password::reset))
+        .routes(routes!(users::password::set))
+        .routes(routes!(users::totp::generate))
+        .routes(routes!(users::totp::verify))
+        .routes(routes!(users::totp::login))
+        .routes(routes!(users::totp::remove))
+        .routes(routes!(users::mask::mask))
 }

@@ -5,9 +5,13 @@
 mod accounts;
 mod app_credentials;
 mod apps;
+mod forgetting;
 mod last_login;
+mod logins;
+mod new_passwords;
 mod one_time;
 mod passwords;
+mod second_factor;
 mod sessions;
 mod users;
 
@@ -17,8 +21,11 @@ use palaver_domain::{AccountId, UserId};
 pub use accounts::{AccountAnswer, NewSecret};
 pub use app_credentials::{APP_TOKEN_HOURS, AppSecret, AppToken, SecretExchange};
 pub use apps::{AppAnswer, NewKey, Told};
+pub use logins::{Device, LoggedIn, Opened};
+pub use new_passwords::ResetError;
 pub use one_time::{OneTimeTokens, Purpose};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password, PasswordKept, PasswordRefused};
+pub use second_factor::{CodeCheck, PROPOSAL_LIFETIME, Proposal, SecondFactors};
 pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,
     Sessions,

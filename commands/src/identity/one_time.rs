@@ -5,7 +5,7 @@ use palaver_domain::{AccountId, Failure, FailureKind, UserId};
 use sqlx::{PgConnection, PgPool};
 
 use super::sessions::hash_of;
-use crate::{CommandError, Commander};
+use crate::{CommandError, CommandKey, Commander};
 
 /// What a token does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +134,12 @@ impl OneTimeTokens {
         read(&found.tenant_id, &found.user_id)
     }
 
+    /// What makes everything that is done by a token one command, however often it is tried.
+    pub(super) fn command_key(&self, token: &str) -> CommandKey {
+        let hash = hex::encode(hash_of(token));
+        CommandKey { key: format!("one-time-token:{hash}"), fingerprint: hash }
+    }
+
     /// Uses a token: of those who try, one succeeds.
     ///
     /// # Errors
@@ -184,7 +190,7 @@ fn read(tenant: &str, user: &str) -> Result<(AccountId, UserId), CommandError> {
 }
 
 /// One answer for a token that never was, was used, or is too old: a guess learns nothing.
-fn expired() -> CommandError {
+pub(super) fn expired() -> CommandError {
     let message = "the token was used, is too old, or never was; ask for a new one";
     CommandError::Refused(Failure::new(FailureKind::Forbidden, "TokenExpired", message))
 }

@@ -11,6 +11,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{Error as HashError, PasswordHash, PasswordHasher, PasswordVerifier, SaltString},
 };
+use chrono::{DateTime, Utc};
 use palaver_domain::{AccountId, Failure, FailureKind, UserId};
 use sqlx::PgExecutor;
 use tokio::{sync::Semaphore, time::timeout};
@@ -125,6 +126,26 @@ impl Commander {
     /// As [`Commander::set_password`].
     pub async fn password_matches(&self, tenant: AccountId, user: UserId, text: &str) -> Result<bool, CommandError> {
         matches(self.password_of(tenant, user).await?, text).await
+    }
+
+    /// Whether the user's password was set after `time`.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn password_set_since(
+        &self,
+        tenant: AccountId,
+        user: UserId,
+        time: DateTime<Utc>,
+    ) -> Result<bool, CommandError> {
+        let set = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM passwords
+                              WHERE tenant_id = $1 AND user_id = $2 AND updated_at > $3) AS "set!""#,
+            tenant.to_string(),
+            user.to_string(),
+            time,
+        );
+        Ok(set.fetch_one(self.log().database().pool()).await?)
     }
 
     /// What the user's password is kept as.

@@ -10,7 +10,7 @@ use palaver_eventstore::StreamId;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-use super::passwords;
+use super::{logins::may_log_in, passwords};
 use crate::{CommandError, Commander, work::claim_stream};
 
 /// Failed logins of one name after which it is locked.
@@ -36,6 +36,11 @@ impl Client {
             Self::Mobile => "mobile",
             Self::StoryPublisher => "storyPublisher",
         }
+    }
+
+    /// The client of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Default, Self::Mobile, Self::StoryPublisher].into_iter().find(|client| client.as_str() == name)
     }
 
     /// How long a session of it lasts: a browser's for a day's work, a telephone's until it is put away.
@@ -97,6 +102,10 @@ impl Commander {
 }
 
 impl Sessions {
+    pub(super) fn commander(&self) -> &Commander {
+        &self.commander
+    }
+
     fn pool(&self) -> &PgPool {
         self.commander.log().database().pool()
     }
@@ -141,7 +150,7 @@ impl Sessions {
     }
 
     async fn compare(&self, user_name: &str, password: &str) -> Result<PasswordCheck, CommandError> {
-        let user = self.user_named(user_name).await?;
+        let user = self.user_named(user_name).await?.filter(may_log_in);
         let hash = match &user {
             Some(user) => self.commander.password_of(user.account_id, user.id).await?,
             None => None,

@@ -22,10 +22,6 @@ use crate::{
     },
 };
 
-#[derive(Debug, thiserror::Error)]
-#[error("the service runs without a master key")]
-struct NoVault;
-
 /// List accounts.
 ///
 /// Who may see all accounts gets them page by page, the oldest first; anybody else gets their own.
@@ -94,10 +90,7 @@ pub(in crate::socialhub) async fn patch(
     let context = within(&asked, id, Permission::EditAccount, Permission::EditAllAccounts)?;
     let sales = asked.planner.permissions.contains(Permission::EditAccountSalesSettings);
     let secret = match patch.secret() {
-        Some(secret) => {
-            let vault = state.vault.as_ref().ok_or_else(|| ApiError::internal(&NoVault))?;
-            Some(NewSecret { vault, secret: check_secret(secret)? })
-        }
+        Some(secret) => Some(NewSecret { vault: &state.secrets.vault, secret: check_secret(secret)? }),
         None => None,
     };
     let wanted = patch.clone();

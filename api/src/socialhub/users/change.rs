@@ -220,20 +220,15 @@ pub(in super::super) async fn delete(
     Ok(gone(&outcome))
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("a secret is to be kept, and this process has no master key")]
-struct NoVault;
-
 impl Socialhub {
     async fn keep_token(&self, tenant: AccountId, token: &str) -> Result<SecretRef, ApiError> {
-        let vault = self.vault.as_ref().ok_or_else(|| ApiError::internal(&NoVault))?;
-        vault.put(tenant, token.as_bytes()).await.map_err(|error| ApiError::internal(&error))
+        self.secrets.vault.put(tenant, token.as_bytes()).await.map_err(|error| ApiError::internal(&error))
     }
 
     /// Deletes a secret that nothing names any more. It does no harm where it is, so a failure is told to the log alone.
     async fn forget_secret(&self, tenant: AccountId, reference: &str) {
-        let (Some(vault), Ok(reference)) = (&self.vault, reference.parse()) else { return };
-        if let Err(error) = vault.delete(tenant, reference).await {
+        let Ok(reference) = reference.parse() else { return };
+        if let Err(error) = self.secrets.vault.delete(tenant, reference).await {
             tracing::warn!(%reference, cause = %chain(&error), "a secret that nothing names stays in the vault");
         }
     }

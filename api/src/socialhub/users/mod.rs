@@ -1,9 +1,15 @@
-//! `/users`: who works in an account, and how they are looked after.
+//! `/api2/users`: who works in an account and how they are looked after, how they log in and out, and what they log in
+//! with. Source: seed 003.
 
 pub(super) mod change;
 pub(super) mod create;
 pub(super) mod list;
+pub(super) mod login;
+pub(super) mod mask;
+pub(super) mod password;
 mod schemas;
+mod session;
+pub(super) mod totp;
 
 use palaver_commands::{
     Outcome,
