@@ -5,8 +5,16 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use palaver_commands::{CommandContext, Commander, identity::NewUser};
-use palaver_domain::{AccountId, TeamId, identity::Role};
+use cqrs_es::Aggregate;
+use futures::FutureExt;
+use palaver_commands::{
+    CommandContext, Commander,
+    identity::{NewUser, Password},
+};
+use palaver_domain::{
+    AccountId, Circumstances, Failure, TeamId,
+    identity::{AccountCommand, Role, Team, TeamCommand},
+};
 use palaver_eventstore::{
     Database, EventLog, LogTasks, QUEUE_APPENDS_MAX,
     clock::SystemClock,
@@ -52,6 +60,49 @@ impl Account {
         user
     }
 
+    /// A new team.
+    pub async fn team(&self, name: &str) -> TeamId {
+        let door = Door::open(&self.options).await;
+        let id = TeamId::from_bytes(SystemIds.object_id());
+        let command = TeamCommand::Create { id, account_id: self.id, name: name.to_owned() };
+        door.tell::<Team>(self.id, id, command).await;
+        door.close().await;
+        id
+    }
+
+    /// Lets something happen to the account, whoever may.
+    pub async fn tell(&self, command: AccountCommand) {
+        let door = Door::open(&self.options).await;
+        door.tell::<palaver_domain::identity::Account>(self.id, self.id, command).await;
+        door.close().await;
+    }
+
+    /// Gives a user a password.
+    pub async fn set_password(&self, user: &Client, password: &str) {
+        let door = Door::open(&self.options).await;
+        let password = Password::new(password, "").unwrap();
+        door.commander.set_password(self.id, user.id(), &password).await.unwrap();
+        door.close().await;
+    }
+
+    /// Whether this is a user's password.
+    pub async fn has_password(&self, user: &str, password: &str) -> bool {
+        let door = Door::open(&self.options).await;
+        let matches = door.commander.password_matches(self.id, user.parse().unwrap(), password).await.unwrap();
+        door.close().await;
+        matches
+    }
+
+    /// Another session of the same user.
+    pub async fn session(&self, user: &Client) -> Client {
+        let door = Door::open(&self.options).await;
+        let token = SystemIds.secret();
+        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        door.commander.grant_token(self.id, user.id(), &hash, None).await.unwrap();
+        door.close().await;
+        Client::new(self.endpoint.clone(), Some(token), user.user.clone())
+    }
+
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.endpoint.clone(), None, None)
@@ -79,6 +130,21 @@ impl Door {
         let (log, tasks) = EventLog::open(database.clone(), clock.clone(), QUEUE_APPENDS_MAX).await.unwrap();
         let commander = Commander::new(log, clock, Arc::new(SystemIds));
         Self { database, commander, tasks }
+    }
+
+    async fn tell<A>(&self, account: AccountId, id: impl std::fmt::Display + Send + Sync, command: A::Command)
+    where
+        A: Aggregate<Services = Circumstances> + Clone + 'static,
+        A::Command: Clone + Send + Sync,
+        A::Error: Into<Failure>,
+    {
+        let context = CommandContext::system(account, "setup");
+        let id = id.to_string();
+        let told = self.commander.run(&context, move |work| {
+            let (id, command) = (id.clone(), command.clone());
+            async move { work.handle::<A>(id, command).await.map(drop) }.boxed()
+        });
+        told.await.unwrap();
     }
 
     /// Returns when the service's workers have heard of the user, so that the token works.

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use palaver_domain::UserId;
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -44,6 +45,12 @@ impl Client {
     pub(crate) fn new(endpoint: Endpoint, token: Option<String>, user: Option<String>) -> Self {
         let http = reqwest::Client::builder().timeout(PATIENCE).build().unwrap();
         Self { http, endpoint, token, user }
+    }
+
+    /// The user's id; it must be a user.
+    #[track_caller]
+    pub fn id(&self) -> UserId {
+        self.user.as_deref().expect("a user").parse().unwrap()
     }
 
     /// The same person at another service.

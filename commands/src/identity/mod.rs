@@ -30,7 +30,7 @@ pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,
     Sessions,
 };
-pub use users::{NewPassword, NewUser, UserAnswer, UserChanges, UserEditor};
+pub use users::{InvitationError, NewPassword, NewUser, UserAnswer, UserChanges, UserEditor};
 
 use crate::{CommandError, Commander};
 

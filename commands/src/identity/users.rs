@@ -4,6 +4,7 @@
 //! kept, the same request with the same idempotency key completes it.
 
 mod credentials;
+mod invitation;
 mod surroundings;
 
 use chrono::{DateTime, Utc};
@@ -20,6 +21,7 @@ use palaver_eventstore::Loaded;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use self::invitation::InvitationError;
 use self::surroundings::{account, admit, change_teams, facts_for, keep_administrator, look_at_channels};
 use super::Password;
 use crate::{CommandContext, CommandError, Commander, Outcome, Work};

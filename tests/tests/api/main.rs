@@ -11,6 +11,7 @@ mod permissions;
 mod rate_limits;
 mod sandbox;
 mod system;
+mod users;
 
 use std::sync::{Arc, Weak};
 

@@ -18,7 +18,7 @@ fn guarded() -> impl Iterator<Item = &'static Route> {
 
 fn request(client: &Client, route: &Route, id: &str) -> Request {
     let method: Method = route.method.parse().unwrap();
-    client.request(method, &route.path.replace("{id}", id))
+    client.request(method, &route.path.replace("{id}", id).replace("{userId}", id))
 }
 
 fn name(route: &Route) -> String {
@@ -139,6 +139,8 @@ fn body(route: &Route, channel: &str) -> Option<Value> {
         ("POST", "/api2/cp/postGroups") => Some(json!({ "channelIds": [channel] })),
         ("POST", "/api2/cp/posts/{id}/feed") => Some(json!({ "message": "mine now" })),
         ("PUT", _) => Some(json!({ "behaviour": "refuse" })),
+        ("PATCH", "/api2/users/{userId}") => Some(json!({ "firstName": "Mine" })),
+        ("PATCH", "/api2/users/{userId}/permissions") => Some(json!({ "permissions": [] })),
         ("PATCH", _) => Some(json!({ "content": { "text": "mine now" } })),
         _ => None,
     }
@@ -153,6 +155,7 @@ async fn what_belongs_to_another_account_is_not_there() {
     let post = them.draft(&channel, "theirs").await;
     them.edit(&post, json!({ "publishTime": "2031-05-05T10:00:00Z" })).await;
     let group = them.read(&post).await["postGroupId"].as_str().unwrap().to_owned();
+    let user = them.user.clone().unwrap();
     let theirs_before = everything(them, &group).await;
     let position = them.edit(&post, json!({})).await.position();
 
@@ -162,6 +165,7 @@ async fn what_belongs_to_another_account_is_not_there() {
             path if path.contains("/postGroups/{id}") => &group,
             path if path.contains("/channels/") && path.contains("{id}") => &channel,
             path if path.contains("{id}") => &post,
+            path if path.contains("{userId}") => &user,
             "/api2/cp/postGroups" => "",
             _ => continue,
         };
@@ -180,7 +184,9 @@ async fn what_belongs_to_another_account_is_not_there() {
     assert!(asked >= 18, "{asked}");
     let mine = everything(us, &group).await;
     for (name, listed) in mine {
-        assert!(!listed.to_string().contains(&post) && !listed.to_string().contains(&channel), "{name}: {listed}");
+        for id in [&post, &channel, &user] {
+            assert!(!listed.to_string().contains(id), "{name}: {listed}");
+        }
         assert!(listed["count"].as_i64().unwrap_or_default() == 0, "{name}: {listed}");
     }
     let days = json!({ "since": "2031-05-05T00:00:00Z", "until": "2031-05-06T00:00:00Z", "tz": "UTC", "channelIds": [channel] });
@@ -208,5 +214,6 @@ async fn everything(client: &Client, group: &str) -> Vec<(&'static str, Value)> 
         ("counts", of(client.get("/api2/cp/posts/counts").await)),
         ("channels", of(client.get("/api2/channels").await)),
         ("summary", of(client.get("/api2/channels/summary").await)),
+        ("users", of(client.get("/api2/users").await)),
     ]
 }

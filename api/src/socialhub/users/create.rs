@@ -1,7 +1,7 @@
 //! New users: with a password that somebody tells them, or invited by mail to choose their own.
 
 use axum::{extract::State, response::IntoResponse};
-use palaver_commands::identity::{NewUser, Password};
+use palaver_commands::identity::{InvitationError, NewUser, Password};
 use palaver_domain::{AccountId, Failure, FieldErrors, Locale, TeamId, identity::Role};
 use palaver_projections::users;
 use serde::Deserialize;
@@ -15,6 +15,10 @@ use crate::{
         context::{Asked, written},
     },
 };
+
+/// Where people choose a password, below the public address. The token stands in the fragment, which browsers do not send
+/// and servers do not log.
+const PAGE: &str = "set-password#token=";
 
 /// A user to be. All but `phone`, `password`, `accountId` and `teams` is required.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -75,8 +79,8 @@ impl Asking {
             last_name,
             phone: self.phone,
             locale: asked_locale.unwrap_or_default(),
-            // Whoever tells somebody a password knows them; whoever is invited shows it by the mail's link.
-            verified: self.password.is_some(),
+            // Whoever runs the account vouches for them; and without a password nobody gets in but by the mail.
+            verified: true,
             ..NewUser::named(user_name.trim(), asked_role.unwrap_or(Role::Observer))
         })
     }
@@ -110,6 +114,13 @@ pub(in super::super) async fn create(
     let users = u64::try_from(users::count(&state.pool, tenant).await?).unwrap_or_default();
     let context = within(asked, tenant);
     let outcome = state.commander.add_user(&context, &editor(&caller), new, password.as_ref(), users).await?;
+    if password.is_none() {
+        let link = |token: &str| format!("{}/{PAGE}{token}", state.public_url);
+        state.commander.invite_user(&state.outbox, &outcome.value, link).await.map_err(|error| match error {
+            InvitationError::Command(error) => error.into(),
+            InvitationError::Mail(error) => ApiError::internal(&error),
+        })?;
+    }
     state.took_effect(&outcome).await?;
     Ok((written(&outcome), Json(render(&outcome.value))))
 }

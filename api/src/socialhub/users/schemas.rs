@@ -32,7 +32,7 @@ pub(super) struct User {
     settings: BTreeMap<String, Value>,
     created_time: DateTime<Utc>,
     updated_time: DateTime<Utc>,
-    /// Whether the mail address is known to be the user's.
+    /// Whether somebody vouches for the user, or a mail has reached them. Nobody else logs in.
     verified: bool,
     /// Whether a login takes a second factor.
     two_factor: bool,
