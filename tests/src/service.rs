@@ -43,9 +43,6 @@ const SETTINGS: [(&str, &str); 11] = [
     ("rate-limit-per-address", "0"),
 ];
 
-/// What services on a shared database seal under, as hex; a private one makes its own.
-pub const MASTER_KEY: &str = "5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a5e5a";
-
 static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     if let Some(binary) = env::var_os("PALAVER_BIN") {
         return binary.into();
