@@ -25,7 +25,7 @@ use serde_json::{Value, json, value::RawValue};
 use support::{Process, TestDatabase, encode, object_id, test_database};
 use tokio_util::sync::CancellationToken;
 
-const ALL: &[&str] = &["channels", "post_feed", "posts", "publish_schedule", "users"];
+const ALL: &[&str] = &["accounts", "channels", "post_feed", "posts", "publish_schedule", "users"];
 
 struct Bench {
     _test: TestDatabase,

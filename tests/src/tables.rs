@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use sqlx::PgPool;
 
 /// Every projection, as `palaver rebuild` knows it.
-pub const READ_MODELS: [&str; 6] = ["apps", "channels", "post_feed", "posts", "publish_schedule", "users"];
+pub const READ_MODELS: [&str; 7] = ["accounts", "apps", "channels", "post_feed", "posts", "publish_schedule", "users"];
 
 /// Every table of theirs.
-pub const READ_MODEL_TABLES: [&str; 9] = [
+pub const READ_MODEL_TABLES: [&str; 10] = [
+    "accounts",
     "apps",
     "channels",
     "post_calendar",

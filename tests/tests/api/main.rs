@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
+mod accounts;
 mod bad_input;
 mod channels;
 mod conventions;
@@ -10,8 +11,10 @@ mod cp;
 mod permissions;
 mod rate_limits;
 mod sandbox;
+mod settings;
 mod system;
 mod users;
+mod whoami;
 
 use std::sync::{Arc, Weak};
 

@@ -160,8 +160,14 @@ async fn what_belongs_to_another_account_is_not_there() {
     let position = them.edit(&post, json!({})).await.position();
 
     let mut asked = 0;
+    let (admin, their_account) = (Role::Admin.permissions(), theirs.id.to_string());
     for route in guarded().filter(|route| route.surface == Surface::Socialhub) {
+        if !route.access.missing(admin).is_empty() {
+            // For those who run the service, to whom every account is there.
+            continue;
+        }
         let id = match route.path {
+            path if path.contains("/accounts/{id}") => &their_account,
             path if path.contains("/postGroups/{id}") => &group,
             path if path.contains("/channels/") && path.contains("{id}") => &channel,
             path if path.contains("{id}") => &post,
