@@ -103,9 +103,42 @@ impl Account {
         Client::new(self.endpoint.clone(), Some(token), user.user.clone())
     }
 
+    /// A new user with this role, who logs in by name and password.
+    pub async fn person(&self, role: Role, password: &str) -> Person {
+        let name = user_name(role);
+        let door = Door::open(&self.options).await;
+        let client = door.add_user(&self.endpoint, self.id, &name, role, Vec::new()).await;
+        let user = client.user.as_deref().unwrap().parse().unwrap();
+        let password = Password::new(password, &name).unwrap();
+        door.commander.set_password(self.id, user, &password).await.unwrap();
+        door.close().await;
+        Person { client, name }
+    }
+
+    /// Does something that no route is for, or none yet.
+    pub async fn act<T>(&self, act: impl AsyncFnOnce(&Commander) -> T) -> T {
+        let door = Door::open(&self.options).await;
+        let done = act(&door.commander).await;
+        door.close().await;
+        done
+    }
+
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.endpoint.clone(), None, None)
+    }
+}
+
+/// A user who has a password, and a token that was granted.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub client: Client,
+    pub name: String,
+}
+
+impl Person {
+    pub fn id(&self) -> &str {
+        self.client.user.as_deref().unwrap()
     }
 }
 

@@ -58,6 +58,11 @@ impl Client {
         Self { endpoint: endpoint.clone(), ..self.clone() }
     }
 
+    /// Somebody with another token, or with one at all.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { token: Some(token.to_owned()), ..self.clone() }
+    }
+
     /// The token this client presents.
     pub fn token(&self) -> Option<&str> {
         self.token.as_deref()

@@ -13,7 +13,7 @@ mod smtp;
 mod tables;
 mod wait;
 
-pub use accounts::Account;
+pub use accounts::{Account, Person};
 pub use client::{Answer, Client, Endpoint, Request};
 pub use cluster::{TestDatabase, fresh_database};
 pub use planner::Group;

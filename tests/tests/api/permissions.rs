@@ -103,7 +103,9 @@ async fn only_a_valid_token_opens_a_guarded_route() {
     wrong.is(401, "AccessTokenInvalidError");
     for route in ROUTES.iter().filter(|route| route.access == Access::Public && !route.path.contains('{')) {
         let answer = request(&anonymous, route, "").await;
-        assert!(answer.status < 400, "{}: {}", name(route), answer.status);
+        // Those to log in by want a body, which is missing.
+        let refused = route.surface != Surface::System && answer.status == 415;
+        assert!(answer.status < 400 || refused, "{}: {}", name(route), answer.status);
     }
 }
 

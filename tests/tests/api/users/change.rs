@@ -250,7 +250,7 @@ async fn a_device_has_one_token_in_the_vault() {
     let user = account.as_role(Role::Editor).await;
     let pool = service.pool().await;
     let kept = || async {
-        let count = sqlx::query_scalar("SELECT count(*) FROM vault WHERE tenant_id = $1");
+        let count = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM vault WHERE tenant_id = $1");
         count.bind(account.id.to_string()).fetch_one(&pool).await.unwrap()
     };
     let device =
