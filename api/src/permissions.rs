@@ -89,6 +89,27 @@ pub const ROUTES: &[Route] = &[
     socialhub("DELETE", "/api2/users/{userId}/totp", Authenticated),
     // SUPERADMIN alone has it. Source: seed 003.
     socialhub("POST", "/api2/users/{userId}/mask", Needs(&[EditAllAccounts])),
+    // Source: seed 003 names what changing and deleting a team needs; listing and creating go with that.
+    socialhub("GET", "/api2/teams", Needs(&[ViewTeams])),
+    socialhub("POST", "/api2/teams", Needs(&[ViewTeams, ViewAccountSettings])),
+    socialhub("PATCH", "/api2/teams/{id}", Needs(&[ViewTeams, ViewAccountSettings])),
+    socialhub("DELETE", "/api2/teams/{id}", Needs(&[ViewTeams, ViewAccountSettings])),
+    // The caller's own teams; whoever sees all channels sees all teams.
+    socialhub("GET", "/api2/teams/summary", Authenticated),
+    // And besides, the caller runs the account or is an admin of the team.
+    socialhub(
+        "DELETE",
+        "/api2/teams/{id}/channel/{channelId}",
+        Needs(&[EditChannels, ViewAccountSettings, EditTeamChannels]),
+    ),
+    // Source: seed 003 names no permission for members. Users need EditUsers and channels EditTeamChannels, unless the
+    // caller is an admin of the team, which only the team itself can tell.
+    socialhub("POST", "/api2/teams/{id}/users", Authenticated),
+    socialhub("DELETE", "/api2/teams/{id}/users/{userId}", Authenticated),
+    socialhub("POST", "/api2/teams/{id}/channels", Authenticated),
+    socialhub("GET", "/api2/contacts", Needs(&[ViewContacts])),
+    socialhub("POST", "/api2/contacts", Needs(&[EditContacts])),
+    socialhub("DELETE", "/api2/contacts/{id}", Needs(&[EditContacts])),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),

@@ -7,7 +7,11 @@ use palaver_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{CommandContext, CommandError, Commander, Outcome};
+use crate::{
+    CommandContext, CommandError, Commander, Outcome,
+    identity::{Members, join},
+    posts::Planner,
+};
 
 /// What a new channel is to be.
 #[derive(Clone, Debug)]
@@ -34,7 +38,7 @@ impl Commander {
     /// Connects a new channel.
     ///
     /// # Errors
-    /// When the channel is not valid, or it can not be written.
+    /// When the channel is not valid, names a team that there is not, or can not be written.
     pub async fn connect_channel(
         &self,
         context: &CommandContext,
@@ -53,9 +57,11 @@ impl Commander {
                     name,
                     unique_name,
                     image_url,
-                    team_ids,
+                    team_ids: team_ids.clone(),
                 };
-                work.handle::<Channel>(id, command).await.and_then(|loaded| answer(&loaded))
+                let connected = work.handle::<Channel>(id, command).await?;
+                join(work, "teamIds", &team_ids, Members { users: Vec::new(), channels: vec![id] }).await?;
+                answer(&connected)
             }
             .boxed()
         })
@@ -85,13 +91,25 @@ impl Commander {
         .await
     }
 
-    /// The channel as it is now.
+    /// The channel as it is now, active or not, when the planner may see it.
     ///
     /// # Errors
-    /// `NotFound` when the account has none with this id.
-    pub async fn channel(&self, context: &CommandContext, id: ChannelId) -> Result<ChannelAnswer, CommandError> {
+    /// `NotFound` when there is none with this id for this planner.
+    pub async fn channel(
+        &self,
+        context: &CommandContext,
+        planner: &Planner,
+        id: ChannelId,
+    ) -> Result<ChannelAnswer, CommandError> {
+        let planner = planner.clone();
         self.look(context, move |work| {
-            async move { work.get::<Channel>(id).await.and_then(|loaded| answer(&loaded)) }.boxed()
+            let planner = planner.clone();
+            async move {
+                let found = work.get::<Channel>(id).await.and_then(|loaded| answer(&loaded))?;
+                let seen = planner.reach(work).await?.sees(&found.channel);
+                if seen { Ok(found) } else { Err(refuse(ChannelError::NotFound)) }
+            }
+            .boxed()
         })
         .await
     }

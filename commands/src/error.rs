@@ -20,6 +20,9 @@ pub enum CommandError {
     /// More than one command may write. No repetition helps.
     #[error("this takes more to write than one request may: {limit} {unit}")]
     TooLarge { limit: usize, unit: &'static str },
+    /// A decision needs a read model that has not come far enough yet.
+    #[error("a read model has not come far enough to decide this; try again")]
+    Behind,
     /// The append queue is full.
     #[error("too much to write at once; try again")]
     Overloaded,

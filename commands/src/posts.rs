@@ -6,7 +6,7 @@ mod single;
 
 use chrono::{DateTime, Utc};
 use palaver_domain::{
-    TeamId, UserId,
+    UserId,
     identity::{Permissions, Role},
     posts::{Post, PostError, PostState},
 };
@@ -18,13 +18,12 @@ pub use single::{CommentAnswer, PostPatch};
 
 use crate::CommandError;
 
-/// Who plans: a user, what they are, and the teams that decide which channels they see.
+/// Who plans: a user, and what they are. Which channels they may use is asked of the log, each time anew.
 #[derive(Clone, Debug)]
 pub struct Planner {
     pub user: UserId,
     pub role: Role,
     pub permissions: Permissions,
-    pub team_ids: Vec<TeamId>,
 }
 
 /// A post after a command, with its times.

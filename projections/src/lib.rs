@@ -4,10 +4,12 @@
 pub mod accounts;
 pub mod apps;
 pub mod channels;
+pub mod contacts;
 pub mod engine;
 pub mod post_feed;
 pub mod posts;
 pub mod publish_schedule;
+pub mod teams;
 pub mod times;
 pub mod users;
 
@@ -30,5 +32,7 @@ pub fn all() -> Vec<Arc<dyn Projector>> {
         Arc::new(Rows::<posts::PostsProjector>::new()),
         Arc::new(Rows::<publish_schedule::PublishScheduleProjector>::new()),
         Arc::new(Rows::<users::UsersProjector>::new()),
+        Arc::new(Rows::<teams::TeamsProjector>::new()),
+        Arc::new(Rows::<contacts::ContactsProjector>::new()),
     ]
 }

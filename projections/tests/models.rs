@@ -1,4 +1,4 @@
-//! The smaller read models: feed, schedule, channels, users.
+//! The smaller read models: feed, schedule, channels, users, teams, contacts.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "all of this is test code")]
 
 mod support;
@@ -8,24 +8,26 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate;
 use palaver_domain::{
-    AccountId, Actor, ChannelId, FeedItemId, PostId, TeamId, UserId,
+    AccountId, Actor, ChannelId, ContactId, FeedItemId, PostId, TeamId, UserId,
     channels::{Channel, ChannelEvent, Connection, Network},
-    identity::{Locale, Role, User, UserCreated, UserEvent},
+    identity::{Contact, ContactEvent, Locale, Role, Team, TeamEvent, User, UserCreated, UserEvent},
     posts::{ChannelRef, FailureReason, Post, PostEvent},
 };
 use palaver_eventstore::StreamId;
 use palaver_projections::{
     all,
     channels::{self, ChannelFilter, ChannelSort, ChannelStatus, Product, Teams},
+    contacts,
     post_feed::feed,
     posts::Order,
     publish_schedule::{take_due, take_unresolved},
+    teams,
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{Process, TestDatabase, encode, object_id, test_database};
 use tokio_util::sync::CancellationToken;
 
-const ALL: &[&str] = &["accounts", "channels", "post_feed", "posts", "publish_schedule", "users"];
+const ALL: &[&str] = &["accounts", "channels", "contacts", "post_feed", "posts", "publish_schedule", "teams", "users"];
 
 struct Bench {
     _test: TestDatabase,
@@ -55,6 +57,25 @@ impl Bench {
         let events = events.iter().enumerate().map(|(n, event)| encode(event, Actor::User(self.user), minute(n)));
         self.process.append(self.tenant, &StreamId::of::<A>(id), after, events.collect()).await;
         self.process.caught_up(ALL).await;
+    }
+
+    /// The bench's user comes to be, in these teams.
+    async fn joined(&self, team_ids: Vec<TeamId>) {
+        let created = UserEvent::Created(Box::new(UserCreated {
+            id: self.user,
+            account_id: self.tenant,
+            user_name: "Grüße@Example.com".to_owned(),
+            email: None,
+            first_name: "Ann".to_owned(),
+            last_name: "Example".to_owned(),
+            phone: None,
+            locale: Locale::De,
+            role: Role::Smm,
+            permissions: None,
+            team_ids,
+            verified: true,
+        }));
+        self.append::<User>(self.user, 0, "2026-04-01T08:00:00Z", &[created]).await;
     }
 
     async fn feed(&self, tenant: AccountId, post: PostId, offset: i64, count: i64) -> Option<(i64, Vec<Value>)> {
@@ -239,6 +260,8 @@ async fn channels_are_listed_by_every_filter() {
     }
     bench.append::<Channel>(ids[1], 1, "2026-04-02T08:00:00Z", &[ChannelEvent::Deactivated]).await;
 
+    bench.joined(vec![teams[1]]).await;
+    let bench = &bench;
     let db = bench.db();
     let none = ChannelFilter::default();
     let names = |docs: Vec<Box<RawValue>>| -> Vec<String> {
@@ -258,8 +281,8 @@ async fn channels_are_listed_by_every_filter() {
         (ChannelFilter { status: Some(ChannelStatus::Expired), ..none.clone() }, ""),
         (ChannelFilter { active_only: true, ..none.clone() }, "BÄG"),
         (ChannelFilter { teams: vec![teams[0]], ..none.clone() }, "BG"),
-        (ChannelFilter { visible: Teams::Of(vec![teams[1]]), ..none.clone() }, "aÄG"),
-        (ChannelFilter { visible: Teams::Of(vec![]), ..none.clone() }, "Ä"),
+        (ChannelFilter { visible: Teams::Of(bench.user), ..none.clone() }, "aÄG"),
+        (ChannelFilter { visible: Teams::Of(UserId::from_bytes(object_id())), ..none.clone() }, "Ä"),
         (ChannelFilter { product: Some(Product::Cp), ..none.clone() }, "BaÄG"),
         (ChannelFilter { product: Some(Product::Inbox), ..none.clone() }, ""),
     ] {
@@ -292,9 +315,20 @@ async fn channels_are_listed_by_every_filter() {
     let mut expected: Vec<_> = ids.iter().enumerate().map(|(n, id)| (*id, n != 1)).collect();
     expected.sort();
     assert_eq!(channels::visible(db, bench.tenant, &Teams::All).await.unwrap(), expected);
-    let seen = channels::visible(db, bench.tenant, &Teams::Of(vec![teams[1]])).await.unwrap();
+    let visible =
+        |user: UserId| async move { channels::visible(bench.db(), bench.tenant, &Teams::Of(user)).await.unwrap() };
+    let seen = visible(bench.user).await;
     assert!(seen.len() == 3 && seen.contains(&(ids[1], false)) && seen.contains(&(ids[3], true)));
     assert!(seen.contains(&(ids[2], true)), "no team has claimed it");
+    // What somebody sees follows their teams, and the channels' teams.
+    let left = UserEvent::TeamsChanged { team_ids: vec![teams[0]] };
+    bench.append::<User>(bench.user, 1, "2026-04-03T08:00:00Z", &[left]).await;
+    assert_eq!(visible(bench.user).await.iter().filter(|(id, _)| [ids[0], ids[2], ids[3]].contains(id)).count(), 3);
+    let moved = ChannelEvent::TeamsChanged { team_ids: vec![teams[1]] };
+    bench.append::<Channel>(ids[0], 1, "2026-04-03T09:00:00Z", &[moved]).await;
+    assert_eq!(visible(bench.user).await.len(), 2);
+    let nobody = UserId::from_bytes(object_id());
+    assert_eq!(visible(nobody).await, [(ids[2], true)]);
     let stranger = AccountId::from_bytes(object_id());
     assert_eq!(channels::visible(db, stranger, &Teams::All).await.unwrap(), []);
 }
@@ -303,21 +337,7 @@ async fn channels_are_listed_by_every_filter() {
 async fn a_user_is_known_with_role_and_teams() {
     let bench = Bench::new().await;
     let team_ids = vec![TeamId::from_bytes(object_id()), TeamId::from_bytes(object_id())];
-    let created = UserEvent::Created(Box::new(UserCreated {
-        id: bench.user,
-        account_id: bench.tenant,
-        user_name: "Grüße@Example.com".to_owned(),
-        email: None,
-        first_name: "Ann".to_owned(),
-        last_name: "Example".to_owned(),
-        phone: None,
-        locale: Locale::De,
-        role: Role::Smm,
-        permissions: None,
-        team_ids: team_ids.clone(),
-        verified: true,
-    }));
-    bench.append::<User>(bench.user, 0, "2026-04-01T08:00:00Z", &[created]).await;
+    bench.joined(team_ids.clone()).await;
     let known: Vec<(String, String, String, String, Vec<String>)> =
         sqlx::query_as("SELECT id, tenant_id, user_name, role, team_ids FROM users")
             .fetch_all(bench.db())
@@ -326,4 +346,62 @@ async fn a_user_is_known_with_role_and_teams() {
     let teams = team_ids.iter().map(ToString::to_string).collect();
     let (id, tenant, name) = (bench.user.to_string(), bench.tenant.to_string(), "Grüße@Example.com".to_owned());
     assert_eq!(known, [(id, tenant, name, "SMM".to_owned(), teams)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn teams_are_listed_with_their_members() {
+    let bench = Bench::new().await;
+    let (one, two) = (TeamId::from_bytes(object_id()), TeamId::from_bytes(object_id()));
+    let created = |id: TeamId, name: &str| TeamEvent::Created { id, account_id: bench.tenant, name: name.to_owned() };
+    bench.append::<Team>(two, 0, "2026-04-01T08:00:00Z", &[created(two, "b")]).await;
+    let named = [
+        created(one, "c"),
+        TeamEvent::MembersAdmitted { users: vec![bench.user], channels: vec![] },
+        TeamEvent::AdminsChanged { admins: vec![bench.user] },
+        TeamEvent::Renamed { name: "A".to_owned() },
+    ];
+    bench.append::<Team>(one, 0, "2026-04-01T09:00:00Z", &named).await;
+    bench.joined(vec![one]).await;
+    let db = bench.db();
+    let team = |id: TeamId, name: &str, at: &str, users: &[UserId]| teams::Team {
+        id,
+        name: name.to_owned(),
+        admins: users.to_vec(),
+        created: time(at),
+        members: teams::Members { users: users.to_vec(), channels: vec![] },
+    };
+    let (first, second) =
+        (team(two, "b", "2026-04-01T08:00:00Z", &[]), team(one, "A", "2026-04-01T09:00:00Z", &[bench.user]));
+    assert_eq!(teams::list(db, bench.tenant).await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(teams::members(db, bench.tenant, one, 10).await.unwrap(), second.members);
+    assert_eq!(teams::members(db, bench.tenant, one, 0).await.unwrap(), teams::Members::default());
+    let names = |teams: Vec<(TeamId, String)>| teams.into_iter().map(|team| team.1).collect::<Vec<_>>();
+    assert_eq!(names(teams::summary(db, bench.tenant, None).await.unwrap()), ["A", "b"]);
+    assert_eq!(names(teams::summary(db, bench.tenant, Some(bench.user)).await.unwrap()), ["A"]);
+    let stranger = AccountId::from_bytes(object_id());
+    assert_eq!(teams::list(db, stranger).await.unwrap(), []);
+    assert_eq!(teams::members(db, stranger, one, 10).await.unwrap(), teams::Members::default());
+    assert_eq!(teams::summary(db, stranger, Some(bench.user)).await.unwrap(), []);
+
+    bench.append::<Team>(one, 4, "2026-04-02T08:00:00Z", &[TeamEvent::Deleted]).await;
+    assert_eq!(teams::list(db, bench.tenant).await.unwrap(), [first]);
+    assert_eq!(names(teams::summary(db, bench.tenant, Some(bench.user)).await.unwrap()), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn contacts_are_listed_in_the_order_they_were_made() {
+    let bench = Bench::new().await;
+    let mut made = Vec::new();
+    for (n, email) in ["cleo@example.com", "ann@example.com", "bob@example.com"].into_iter().enumerate() {
+        let id = ContactId::from_bytes(object_id());
+        let created = ContactEvent::Created { id, account_id: bench.tenant, email: email.to_owned() };
+        bench.append::<Contact>(id, 0, &format!("2026-04-01T08:0{n}:00Z"), &[created]).await;
+        made.push(contacts::Contact { id, email: email.to_owned() });
+    }
+    let db = bench.db();
+    assert_eq!(contacts::list(db, bench.tenant, (0, 10)).await.unwrap(), made);
+    assert_eq!(contacts::list(db, bench.tenant, (1, 1)).await.unwrap(), made[1..2]);
+    assert_eq!(contacts::list(db, AccountId::from_bytes(object_id()), (0, 10)).await.unwrap(), []);
+    bench.append::<Contact>(made[0].id, 1, "2026-04-02T08:00:00Z", &[ContactEvent::Deleted]).await;
+    assert_eq!(contacts::list(db, bench.tenant, (0, 10)).await.unwrap(), made[1..]);
 }

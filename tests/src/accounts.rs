@@ -12,8 +12,8 @@ use palaver_commands::{
     identity::{NewUser, Password},
 };
 use palaver_domain::{
-    AccountId, Circumstances, Failure, TeamId,
-    identity::{AccountCommand, Role, Team, TeamCommand},
+    AccountId, ChannelId, Circumstances, Failure, TeamId, UserId,
+    identity::{AccountCommand, Permission, Permissions, Role, Team, TeamCommand, User, UserCommand},
 };
 use palaver_eventstore::{
     Database, EventLog, LogTasks, QUEUE_APPENDS_MAX,
@@ -123,6 +123,39 @@ impl Account {
         done
     }
 
+    /// A new user with this role in the teams of these ids.
+    pub async fn member(&self, role: Role, teams: &[&str]) -> Client {
+        self.user(role, teams.iter().map(|team| team.parse().unwrap()).collect()).await
+    }
+
+    /// A new `CUSTOM` user with these permissions, in the teams of these ids.
+    pub async fn custom(&self, permissions: &[Permission], teams: &[&str]) -> Client {
+        let door = Door::open(&self.options).await;
+        let new = NewUser {
+            permissions: Some(Permissions::of(permissions)),
+            team_ids: teams.iter().map(|team| team.parse().unwrap()).collect(),
+            ..NewUser::named(user_name(Role::Custom), Role::Custom)
+        };
+        let user = door.add(&self.endpoint, self.id, new).await;
+        door.close().await;
+        user
+    }
+
+    /// Lets a user look at these channels only. Returns the position of the change.
+    pub async fn read_only(&self, user: &Client, channels: &[&str]) -> i64 {
+        let door = Door::open(&self.options).await;
+        let id: UserId = user.user.as_deref().unwrap().parse().unwrap();
+        let channel_ids: Vec<ChannelId> = channels.iter().map(|channel| channel.parse().unwrap()).collect();
+        let context = CommandContext::system(self.id, "setup");
+        let changed = door.commander.run(&context, move |work| {
+            let command = UserCommand::ChangeReadOnlyChannels { channel_ids: channel_ids.clone() };
+            Box::pin(async move { work.handle::<User>(id, command).await.map(drop) })
+        });
+        let position = changed.await.unwrap().position;
+        door.close().await;
+        position
+    }
+
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.endpoint.clone(), None, None)
@@ -180,7 +213,6 @@ impl Door {
         told.await.unwrap();
     }
 
-    /// Returns when the service's workers have heard of the user, so that the token works.
     async fn add_user(
         &self,
         endpoint: &Endpoint,
@@ -189,8 +221,12 @@ impl Door {
         role: Role,
         team_ids: Vec<TeamId>,
     ) -> Client {
+        self.add(endpoint, account, NewUser { team_ids, ..NewUser::named(name, role) }).await
+    }
+
+    /// Returns when the service's workers have heard of the user, so that the token works.
+    async fn add(&self, endpoint: &Endpoint, account: AccountId, new: NewUser) -> Client {
         let context = CommandContext::system(account, "setup");
-        let new = NewUser { team_ids, ..NewUser::named(name, role) };
         let user = self.commander.create_user(&context, new).await.unwrap().value;
         let token = SystemIds.secret();
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();

@@ -23,6 +23,17 @@ impl Client {
         self.post("/api2/channels/sandbox").json(body).await.ok().id()
     }
 
+    /// Connects a sandbox channel that these teams see.
+    pub async fn sandbox_of(&self, name: &str, teams: &[&str]) -> String {
+        let body = json!({ "name": name, "socialNetwork": "FACEBOOK", "teamIds": teams });
+        self.post("/api2/channels/sandbox").json(body).await.ok().id()
+    }
+
+    /// Creates a team. Returns its id.
+    pub async fn team(&self, name: &str) -> String {
+        self.post("/api2/teams").json(json!({ "name": name })).await.ok().id()
+    }
+
     /// Tells a sandbox channel how to answer, and after how long.
     pub async fn behave(&self, channel: &str, behaviour: &str, delay_ms: u32) {
         let path = format!("/api2/channels/sandbox/{channel}/behaviour");

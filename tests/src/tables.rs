@@ -5,19 +5,22 @@ use std::collections::BTreeMap;
 use sqlx::PgPool;
 
 /// Every projection, as `palaver rebuild` knows it.
-pub const READ_MODELS: [&str; 7] = ["accounts", "apps", "channels", "post_feed", "posts", "publish_schedule", "users"];
+pub const READ_MODELS: [&str; 9] =
+    ["accounts", "apps", "channels", "contacts", "post_feed", "posts", "publish_schedule", "teams", "users"];
 
 /// Every table of theirs.
-pub const READ_MODEL_TABLES: [&str; 10] = [
+pub const READ_MODEL_TABLES: [&str; 12] = [
     "accounts",
     "apps",
     "channels",
+    "contacts",
     "post_calendar",
     "post_counters",
     "post_feed",
     "post_feed_posts",
     "posts",
     "publish_schedule",
+    "teams",
     "users",
 ];
 

@@ -163,22 +163,48 @@ fn nul_escape(body: &[u8]) -> Option<(usize, usize)> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PathId<T>(pub T);
 
+/// The two ids in the route's path, in its order; otherwise as [`PathId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathIds<A, B>(pub A, pub B);
+
 #[derive(Debug, thiserror::Error)]
-#[error("PathId is for routes with one path parameter; this one has {0}")]
+#[error("a handler takes as many path parameters as its route has, not {0}")]
 struct WrongParameterCount(usize);
+
+async fn path_parameters<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<RawPathParams, ApiError> {
+    RawPathParams::from_request_parts(parts, state)
+        .await
+        .map_err(|_| ApiError::bad_request("the path is not percent-encoded UTF-8"))
+}
+
+fn path_id<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ApiError> {
+    text.parse().map_err(|error| ApiError::bad_request(format!("`{name}` in the path: {error}")))
+}
 
 impl<T: FromStr<Err: Display>, S: Send + Sync> FromRequestParts<S> for PathId<T> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let parameters = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| ApiError::bad_request("the path is not percent-encoded UTF-8"))?;
-        let parameters: Vec<_> = parameters.iter().collect();
-        match parameters.as_slice() {
-            [(name, text)] => {
-                text.parse().map(Self).map_err(|error| ApiError::bad_request(format!("`{name}` in the path: {error}")))
-            }
+        let parameters = path_parameters(parts, state).await?;
+        match parameters.iter().collect::<Vec<_>>().as_slice() {
+            [(name, text)] => path_id(name, text).map(Self),
+            other => Err(ApiError::internal(&WrongParameterCount(other.len()))),
+        }
+    }
+}
+
+impl<A, B, S> FromRequestParts<S> for PathIds<A, B>
+where
+    A: FromStr<Err: Display>,
+    B: FromStr<Err: Display>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let parameters = path_parameters(parts, state).await?;
+        match parameters.iter().collect::<Vec<_>>().as_slice() {
+            [(first, a), (second, b)] => Ok(Self(path_id(first, a)?, path_id(second, b)?)),
             other => Err(ApiError::internal(&WrongParameterCount(other.len()))),
         }
     }

@@ -33,7 +33,7 @@ pub use client_address::Peer;
 pub use cors::{CorsOrigin, NotAnOrigin};
 pub use dialect::{BotsErrorBody, MktXErrorBody};
 pub use etag::{EntityTag, IfMatch};
-pub use extract::{Json, PathId, given, parse};
+pub use extract::{Json, PathId, PathIds, given, parse};
 pub use idempotency::{Claims, CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
 pub use paging::{COUNT_DEFAULT, COUNT_MAX, OFFSET_MAX, Paging};
 pub use position::{LastWrites, PALAVER_MIN_POSITION, PALAVER_POSITION, ReadAfter, Written};

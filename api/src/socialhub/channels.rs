@@ -24,6 +24,9 @@ use crate::{
     http::{ApiError, EntityTag, ErrorBody, ErrorCode, IfMatch, Json, Paging, PathId, Query, ReadAfter, one_or_many},
 };
 
+/// The read models that lists of channels stand on: the channels, and the teams of who asks.
+const MODELS: [&str; 2] = ["channels", "users"];
+
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 enum AskedSort {
@@ -142,7 +145,7 @@ pub(super) async fn list(
         Some(AskedSort::CreatedTime) | None => ChannelSort::CreatedTime,
     };
     let order = asking.order.unwrap_or_default().into();
-    state.caught_up(&["channels"], after).await?;
+    state.caught_up(&MODELS, after).await?;
     if nothing {
         return Ok(Json(schemas::Listed { count: 0, data: Vec::new() }));
     }
@@ -193,7 +196,7 @@ pub(super) async fn summary(
         active_only: asking.include_inactive == Some(false),
         ..ChannelFilter::default()
     };
-    state.caught_up(&["channels"], after).await?;
+    state.caught_up(&MODELS, after).await?;
     if nothing {
         return Ok(Json(Vec::new()));
     }
@@ -202,11 +205,7 @@ pub(super) async fn summary(
 
 /// A channel that the caller may see, active or not.
 pub(super) async fn seen(state: &SocialhubState, asked: &Asked, id: ChannelId) -> Result<ChannelAnswer, ApiError> {
-    let answer = state.commander.channel(&asked.context, id).await?;
-    if answer.channel.visible_to(asked.planner.role, &asked.planner.team_ids) {
-        return Ok(answer);
-    }
-    Err(ApiError::not_found("there is no such channel"))
+    Ok(state.commander.channel(&asked.context, &asked.planner, id).await?)
 }
 
 /// Read a channel.
@@ -310,7 +309,10 @@ pub(super) async fn placeholder(
     Json(body): Json<Placeholder>,
 ) -> Result<impl IntoResponse, ApiError> {
     let outcome = match reactivation.channel_id {
-        Some(id) => state.commander.reactivate_placeholder(&asked.context, id).await?,
+        Some(id) => {
+            seen(&state, &asked, id).await?;
+            state.commander.reactivate_placeholder(&asked.context, id).await?
+        }
         None => {
             let new = NewChannel {
                 network: Network::Placeholders,

@@ -67,8 +67,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             causation_id: None,
             masked_by: caller.masked_by,
         };
-        let Caller { user, role, permissions, team_ids, .. } = caller;
-        let planner = Planner { user, role, permissions, team_ids };
+        let Caller { user, role, permissions, .. } = caller;
+        let planner = Planner { user, role, permissions };
         Ok(Self { context, planner, if_match: IfMatch::from_request_parts(parts, state).await? })
     }
 }
@@ -96,14 +96,15 @@ impl Socialhub {
         }
     }
 
-    /// The active channels that a caller may see.
+    /// The active channels that a caller may see, by the read models `channels` and `users`.
     pub(super) async fn channels_of(&self, caller: &Caller) -> Result<Vec<ChannelId>, ApiError> {
         let visible = channels::visible(&self.pool, caller.tenant, &teams_of(caller)).await?;
         Ok(visible.into_iter().filter(|(_, active)| *active).map(|(id, _)| id).collect())
     }
 }
 
-/// Which channels a caller's teams open. It is the rule of `ChannelState::visible_to`, said to the read model.
+/// Which channels a caller's teams open. It is the rule of `ChannelState::visible_to`, said to the read models: they look
+/// the teams up themselves, so that an answer which has waited for a change of teams goes by it.
 pub(super) fn teams_of(caller: &Caller) -> Teams {
-    if caller.role.sees_all_channels() { Teams::All } else { Teams::Of(caller.team_ids.clone()) }
+    if caller.role.sees_all_channels() { Teams::All } else { Teams::Of(caller.user) }
 }

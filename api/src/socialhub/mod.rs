@@ -5,6 +5,7 @@
 
 mod accounts;
 mod channels;
+mod contacts;
 mod context;
 mod errors;
 mod post_groups;
@@ -12,6 +13,7 @@ mod posts;
 mod sandbox;
 mod schemas;
 mod settings;
+mod teams;
 mod users;
 mod whoami;
 
@@ -100,4 +102,13 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(users::totp::login))
         .routes(routes!(users::totp::remove))
         .routes(routes!(users::mask::mask))
+        .routes(routes!(teams::list, teams::create))
+        .routes(routes!(teams::patch, teams::delete))
+        .routes(routes!(teams::summary))
+        .routes(routes!(teams::remove_channel))
+        .routes(routes!(teams::add_users))
+        .routes(routes!(teams::remove_user))
+        .routes(routes!(teams::add_channels))
+        .routes(routes!(contacts::list, contacts::create))
+        .routes(routes!(contacts::delete))
 }

@@ -5,6 +5,7 @@
 mod accounts;
 mod app_credentials;
 mod apps;
+mod contacts;
 mod forgetting;
 mod last_login;
 mod logins;
@@ -13,6 +14,7 @@ mod one_time;
 mod passwords;
 mod second_factor;
 mod sessions;
+mod teams;
 mod users;
 
 use chrono::{DateTime, Utc};
@@ -30,6 +32,8 @@ pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,
     Sessions,
 };
+pub(crate) use teams::join;
+pub use teams::{Members, TeamAnswer, TeamMembers, TeamPatch};
 pub use users::{InvitationError, NewPassword, NewUser, UserAnswer, UserChanges, UserEditor};
 
 use crate::{CommandError, Commander};

@@ -1,27 +1,75 @@
 //! Which posts, channels and people a planner may name. What they may not see does not exist for them.
 
 use palaver_domain::{
-    ChannelId, Failure, FailureKind, FieldErrors, PostId, UserId,
+    ChannelId, Failure, FailureKind, FieldErrors, PostId, TeamId, UserId,
     channels::{Channel, ChannelState},
-    identity::{Permission, User},
+    identity::{Permission, Role, User},
     posts::{Post, PostError, PostState, Status, Workbench, WorkbenchCommand},
 };
 
 use super::{Planner, refuse};
 use crate::{CommandError, Work};
 
+/// Which channels somebody may use, as the log has it when that is decided: who has just left a team is not in it any
+/// more, whatever a read model still says.
+pub(crate) struct Reach {
+    role: Role,
+    team_ids: Vec<TeamId>,
+    read_only: Vec<ChannelId>,
+}
+
+impl Reach {
+    pub(crate) fn sees(&self, channel: &ChannelState) -> bool {
+        channel.visible_to(self.role, &self.team_ids)
+    }
+
+    /// The one place that keeps posts from being made or changed on a channel that somebody may only look at.
+    fn may_change(&self, channel: ChannelId) -> Result<(), CommandError> {
+        if self.read_only.contains(&channel) {
+            let message = format!("channel {channel} is read-only for you");
+            return Err(Failure::new(FailureKind::Forbidden, "AccessDenied", message).into());
+        }
+        Ok(())
+    }
+}
+
 impl Planner {
+    pub(crate) async fn reach(&self, work: &mut Work) -> Result<Reach, CommandError> {
+        let nowhere = Reach { role: self.role, team_ids: Vec::new(), read_only: Vec::new() };
+        match work.get::<User>(self.user).await {
+            Ok(user) => Ok(user.aggregate.existing().map_or(nowhere, |user| Reach {
+                role: user.role,
+                team_ids: user.team_ids.clone(),
+                read_only: user.read_only_channel_ids.clone(),
+            })),
+            // Somebody of another account can only be here by a role that needs no teams.
+            Err(CommandError::Refused(_)) => Ok(nowhere),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The post, when this planner may see it: not another's `preDraft`, and on a channel of theirs.
     pub(super) async fn post(&self, work: &mut Work, id: PostId) -> Result<PostState, CommandError> {
-        let loaded = work.get::<Post>(id).await?;
-        let post = loaded.aggregate.existing().map_err(refuse)?.clone();
+        self.reach_post(work, id).await.map(|(_, post)| post)
+    }
+
+    /// The post, when this planner may change it: one that they see, on a channel that is not read-only for them.
+    pub(super) async fn post_to_change(&self, work: &mut Work, id: PostId) -> Result<PostState, CommandError> {
+        let (reach, post) = self.reach_post(work, id).await?;
+        reach.may_change(post.channel.id)?;
+        Ok(post)
+    }
+
+    async fn reach_post(&self, work: &mut Work, id: PostId) -> Result<(Reach, PostState), CommandError> {
+        let post = work.get::<Post>(id).await?.aggregate.existing().map_err(refuse)?.clone();
         let channel = work.get::<Channel>(post.channel.id).await?;
         let channel = channel.aggregate.existing().map_err(|error| CommandError::Refused(error.into()))?;
         let composing_elsewhere = post.status == Status::PreDraft && post.author != self.user;
-        if composing_elsewhere || !channel.visible_to(self.role, &self.team_ids) {
+        let reach = self.reach(work).await?;
+        if composing_elsewhere || !reach.sees(channel) {
             return Err(refuse(PostError::PostNotFound));
         }
-        Ok(post)
+        Ok((reach, post))
     }
 
     /// Source: seed 003, POST /cp/posts/{id}/approve: `ApprovePosts`, or `ApproveOwnPosts` for one's own.
@@ -41,12 +89,14 @@ impl Planner {
             Err(CommandError::Refused(_)) => None,
             Err(error) => return Err(error),
         };
-        let usable = channel.filter(|channel| channel.active && channel.visible_to(self.role, &self.team_ids));
-        usable.ok_or_else(|| {
+        let reach = self.reach(work).await?;
+        let Some(channel) = channel.filter(|channel| channel.active && reach.sees(channel)) else {
             // Source: seed 003, POST /cp/postGroups: 404 for a channel that is unknown, inactive, or not theirs.
             let message = format!("channel {id} does not exist, is not active, or is not yours to use");
-            Failure::new(FailureKind::NotFound, "NotFoundError", message).into()
-        })
+            return Err(Failure::new(FailureKind::NotFound, "NotFoundError", message).into());
+        };
+        reach.may_change(id)?;
+        Ok(channel)
     }
 }
 

@@ -118,6 +118,8 @@ impl Commander {
         self.run(context, move |work| {
             let planner = planner.clone();
             async move {
+                // Whatever has become of its channels since: what nobody else has seen may go, or the workbench would
+                // never be free again.
                 let posts = own_pre_drafts(work, &planner, id).await?;
                 for post in &posts {
                     work.handle::<Post>(post.id, PostCommand::Delete).await?;
@@ -146,6 +148,7 @@ impl Commander {
             async move {
                 let posts = own_pre_drafts(work, &planner, id).await?;
                 for post in &posts {
+                    planner.post_to_change(work, post.id).await?;
                     work.handle::<Post>(post.id, PostCommand::SaveAsDraft).await?;
                 }
                 work.handle::<Workbench>(planner.user, WorkbenchCommand::Clear { group_id: id }).await?;
@@ -229,20 +232,27 @@ async fn own_pre_drafts(work: &mut Work, planner: &Planner, id: PostGroupId) -> 
 /// that these include every `preDraft`.
 async fn to_publish(work: &mut Work, planner: &Planner, id: PostGroupId) -> Result<Vec<PostState>, CommandError> {
     let mut posts = Vec::new();
+    let mut nothing = refuse(PostError::NothingToPublish);
     for post in posts_of(work, id).await? {
-        let accessible = match planner.post(work, post.id).await {
-            Ok(_) => true,
-            Err(CommandError::Refused(_)) => false,
+        match planner.post_to_change(work, post.id).await {
+            Ok(_) if post.status != Status::Scheduled && post.status.after(Action::Schedule).is_some() => {
+                posts.push(post);
+            }
+            Ok(_) => {}
+            Err(CommandError::Refused(failure)) if failure.kind == FailureKind::Forbidden => {
+                if post.status == Status::PreDraft {
+                    return Err(failure.into());
+                }
+                nothing = failure.into();
+            }
+            Err(CommandError::Refused(_)) if post.status == Status::PreDraft => {
+                return Err(refuse(PostError::GroupNotYours));
+            }
+            Err(CommandError::Refused(_)) => {}
             Err(error) => return Err(error),
-        };
-        if !accessible && post.status == Status::PreDraft {
-            return Err(refuse(PostError::GroupNotYours));
-        }
-        if accessible && post.status != Status::Scheduled && post.status.after(Action::Schedule).is_some() {
-            posts.push(post);
         }
     }
-    if posts.is_empty() { Err(refuse(PostError::NothingToPublish)) } else { Ok(posts) }
+    if posts.is_empty() { Err(nothing) } else { Ok(posts) }
 }
 
 async fn posts_of(work: &mut Work, id: PostGroupId) -> Result<Vec<PostState>, CommandError> {

@@ -49,7 +49,7 @@ impl Commander {
         self.run(context, move |work| {
             let (planner, PostPatch { mut edit, content }) = (planner.clone(), patch.clone());
             async move {
-                let post = planner.post(work, id).await?;
+                let post = planner.post_to_change(work, id).await?;
                 if let Some(content) = content {
                     edit.content = Some(lay_over(&post.content, content)?);
                 }
@@ -77,7 +77,7 @@ impl Commander {
         self.run(context, move |work| {
             let (planner, command) = (planner.clone(), command.clone());
             async move {
-                let before = planner.post(work, id).await?;
+                let before = planner.post_to_change(work, id).await?;
                 if matches!(command, PostCommand::Approve) {
                     planner.may_approve(&before)?;
                 }
@@ -107,7 +107,7 @@ impl Commander {
         self.run(context, move |work| {
             let planner = planner.clone();
             async move {
-                let post = planner.post(work, id).await?;
+                let post = planner.post_to_change(work, id).await?;
                 work.handle::<Post>(id, PostCommand::Delete).await?;
                 let group =
                     work.handle::<PostGroup>(post.group_id, PostGroupCommand::RemovePost { post_id: id }).await?;
@@ -135,7 +135,7 @@ impl Commander {
         self.run(context, move |work| {
             let (planner, message, mentions) = (planner.clone(), message.clone(), mentions.clone());
             async move {
-                planner.post(work, id).await?;
+                planner.post_to_change(work, id).await?;
                 let command = PostCommand::Comment { item_id, message: message.clone(), mentions: mentions.clone() };
                 let post = work.handle::<Post>(id, command).await?;
                 people_exist(work, "mentions", mentions.iter().copied()).await?;

@@ -47,7 +47,7 @@ pub fn render(channel: &ChannelState) -> Value {
 
 impl RowProjector for ChannelsProjector {
     const NAME: &'static str = "channels";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const AGGREGATE: &'static [&'static str] = &[Channel::TYPE];
     const SCHEMA: &'static str = include_str!("schema.sql");
     const TABLES: &'static [&'static str] = &["channels"];

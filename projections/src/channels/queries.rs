@@ -1,6 +1,6 @@
 //! Lists of channels. An account has few of them, so every filter is read along the tenant's own index.
 
-use palaver_domain::{AccountId, ChannelId, TeamId, channels::Network};
+use palaver_domain::{AccountId, ChannelId, TeamId, UserId, channels::Network};
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, Postgres, QueryBuilder, types::Json};
 
@@ -16,8 +16,9 @@ pub const CHANNELS_SUMMARY_MAX: i64 = 10_000;
 pub enum Teams {
     #[default]
     All,
-    /// Channels that have at least one of these teams, or none at all: see `ChannelState::visible_to`.
-    Of(Vec<TeamId>),
+    /// Channels that have at least one of the teams that this user is in by now, or none at all: see
+    /// `ChannelState::visible_to`. The teams are those of the read model `users`, so name it to whoever waits.
+    Of(UserId),
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,8 +75,9 @@ pub struct Channels {
 impl ChannelFilter {
     fn push_where(&self, query: &mut QueryBuilder<'_, Postgres>, tenant: AccountId) {
         query.push(" WHERE tenant_id = ").push_bind(tenant.to_string());
-        if let Teams::Of(teams) = &self.visible {
-            query.push(" AND (team_ids = '{}' OR team_ids && ").push_bind(texts(teams)).push(")");
+        if let Teams::Of(user) = &self.visible {
+            query.push(" AND (team_ids = '{}' OR team_ids && (SELECT u.team_ids FROM users u WHERE u.tenant_id = ");
+            query.push_bind(tenant.to_string()).push(" AND u.id = ").push_bind(user.to_string()).push("))");
         }
         if !self.teams.is_empty() {
             query.push(" AND team_ids && ").push_bind(texts(&self.teams));
@@ -185,15 +187,18 @@ pub async fn visible(
     tenant: AccountId,
     teams: &Teams,
 ) -> Result<Vec<(ChannelId, bool)>, sqlx::Error> {
-    let teams = match teams {
+    let user = match teams {
         Teams::All => None,
-        Teams::Of(teams) => Some(texts(teams)),
+        Teams::Of(user) => Some(user.to_string()),
     };
     let rows = sqlx::query!(
-        "SELECT id, active FROM channels WHERE tenant_id = $1 AND ($2::text[] IS NULL OR team_ids = '{}' OR team_ids && $2)
+        "SELECT id, active FROM channels
+         WHERE tenant_id = $1
+           AND ($2::text IS NULL OR team_ids = '{}'
+                OR team_ids && (SELECT u.team_ids FROM users u WHERE u.tenant_id = $1 AND u.id = $2))
          ORDER BY id",
         tenant.to_string(),
-        teams.as_deref()
+        user
     );
     rows.fetch_all(db).await?.into_iter().map(|row| Ok((id(&row.id)?, row.active))).collect()
 }

@@ -6,8 +6,6 @@ use serde_json::{Value, json};
 
 use crate::shared;
 
-const TEAM: &str = "00000000000000000000bbb1";
-
 /// Takes a channel out of use.
 pub async fn deactivate(client: &Client, channel: &str) -> Answer {
     let gone = client.delete(&format!("/api2/channels/{channel}")).await;
@@ -36,8 +34,9 @@ async fn every_filter_reaches_the_list_and_the_summary() {
     let service = shared().await;
     let account = service.account("Channels").await;
     let admin = account.admin();
+    let team = admin.team("Newsroom").await;
     for (name, network, teams) in [
-        ("news", "FACEBOOK", json!([TEAM])),
+        ("news", "FACEBOOK", json!([team])),
         ("Alpha", "TWITTER", json!([])),
         ("Über", "INSTAGRAM_BUSINESS", json!([])),
     ] {
@@ -77,7 +76,7 @@ async fn every_filter_reaches_the_list_and_the_summary() {
         ("status=expired", ""),
         ("status=expiring", ""),
         ("tokenOwnerIds=someone", ""),
-        ("teamIds=00000000000000000000bbb1", "news"),
+        (&format!("teamIds={team}"), "news"),
         ("product=cp&order=asc", "news Alpha Über zine Old"),
         ("product=ml", ""),
         ("includeInactive=false", "zine Über Alpha news"),
@@ -96,7 +95,7 @@ async fn every_filter_reaches_the_list_and_the_summary() {
         ("network=facebook&network=twitter", "Alpha news"),
         ("network=searches", ""),
         ("excludedNetworks[]=placeholders", "Alpha news Über"),
-        ("teamIds=00000000000000000000bbb1", "news"),
+        (&format!("teamIds={team}"), "news"),
         ("product=ml", ""),
         ("includeInactive=false", "Alpha news zine Über"),
     ] {
@@ -111,7 +110,7 @@ async fn every_filter_reaches_the_list_and_the_summary() {
     // Whoever is in no team sees what no team has claimed.
     let cm = account.as_role(Role::Cm).await;
     assert_eq!(names(&cm, "includeInactive=false").await, "zine Über Alpha");
-    let member = account.user(Role::Cm, vec![TEAM.parse().unwrap()]).await;
+    let member = account.member(Role::Cm, &[&team]).await;
     assert_eq!(names(&member, "includeInactive=false").await, "zine Über Alpha news");
 }
 
@@ -121,9 +120,10 @@ async fn a_placeholder_is_made_and_brought_back() {
     let account = service.account("Placeholders").await;
     let admin = account.admin();
     let path = "/api2/channels/placeholder";
+    let team = admin.team("Printers").await;
     let full = json!({ "name": "Print", "imageUrl": "https://example.com/print.png", "network": "LINKEDIN",
         "recipients": ["ann@example.com"], "cc": ["bob@example.com"], "emailAdvance": 1440 });
-    let made = admin.post(&format!("{path}?teamIds={TEAM}")).json(full).await;
+    let made = admin.post(&format!("{path}?teamIds={team}")).json(full).await;
     assert_eq!(made.status, 201);
     let (id, shown) = (made.id(), &made.body);
     assert_eq!(
@@ -132,7 +132,7 @@ async fn a_placeholder_is_made_and_brought_back() {
             "imageUrl": "https://example.com/print.png", "products": { "cp": true, "inbox": false } })
     );
     assert_eq!(admin.get("/api2/channels").await.ok().body["data"][0], *shown);
-    assert_eq!(names(admin, &format!("teamIds={TEAM}")).await, "Print");
+    assert_eq!(names(admin, &format!("teamIds={team}")).await, "Print");
 
     let reactivate = format!("{path}?channelId={id}");
     admin.post(&reactivate).json(json!({})).await.is(409, "ConflictError");
@@ -180,7 +180,8 @@ async fn a_single_channel_is_read_and_taken_out_of_use() {
     let service = shared().await;
     let account = service.account("Single").await;
     let admin = account.admin();
-    let body = json!({ "name": "One", "socialNetwork": "FACEBOOK", "teamIds": [TEAM] });
+    let team = admin.team("Ones").await;
+    let body = json!({ "name": "One", "socialNetwork": "FACEBOOK", "teamIds": [team] });
     let made = admin.post("/api2/channels/sandbox").json(body).await.ok();
     let path = format!("/api2/channels/{}", made.id());
     assert_eq!(admin.get(&path).await.ok().body, made.body);

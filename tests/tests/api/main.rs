@@ -6,6 +6,7 @@
 mod accounts;
 mod bad_input;
 mod channels;
+mod contacts;
 mod conventions;
 mod cp;
 mod permissions;
@@ -13,7 +14,9 @@ mod rate_limits;
 mod sandbox;
 mod settings;
 mod system;
+mod teams;
 mod users;
+mod visibility;
 mod whoami;
 
 use std::sync::{Arc, Weak};

@@ -18,7 +18,8 @@ fn guarded() -> impl Iterator<Item = &'static Route> {
 
 fn request(client: &Client, route: &Route, id: &str) -> Request {
     let method: Method = route.method.parse().unwrap();
-    client.request(method, &route.path.replace("{id}", id).replace("{userId}", id))
+    let path = route.path.replace("{id}", id).replace("{channelId}", id).replace("{userId}", id);
+    client.request(method, &path)
 }
 
 fn name(route: &Route) -> String {
@@ -140,6 +141,8 @@ fn body(route: &Route, channel: &str) -> Option<Value> {
     match (route.method, route.path) {
         ("POST", "/api2/cp/postGroups") => Some(json!({ "channelIds": [channel] })),
         ("POST", "/api2/cp/posts/{id}/feed") => Some(json!({ "message": "mine now" })),
+        ("POST", "/api2/teams/{id}/users") => Some(json!({ "userIds": [] })),
+        ("POST", "/api2/teams/{id}/channels") => Some(json!({ "channelIds": [channel] })),
         ("PUT", _) => Some(json!({ "behaviour": "refuse" })),
         ("PATCH", "/api2/users/{userId}") => Some(json!({ "firstName": "Mine" })),
         ("PATCH", "/api2/users/{userId}/permissions") => Some(json!({ "permissions": [] })),
@@ -158,6 +161,9 @@ async fn what_belongs_to_another_account_is_not_there() {
     them.edit(&post, json!({ "publishTime": "2031-05-05T10:00:00Z" })).await;
     let group = them.read(&post).await["postGroupId"].as_str().unwrap().to_owned();
     let user = them.user.clone().unwrap();
+    let team = them.team("Theirs").await;
+    let contact = them.post("/api2/contacts").json(json!({ "email": "ann@example.com" })).await.ok();
+    let contact = contact.body[0]["_id"].as_str().unwrap().to_owned();
     let theirs_before = everything(them, &group).await;
     let position = them.edit(&post, json!({})).await.position();
 
@@ -171,6 +177,8 @@ async fn what_belongs_to_another_account_is_not_there() {
         let id = match route.path {
             path if path.contains("/accounts/{id}") => &their_account,
             path if path.contains("/postGroups/{id}") => &group,
+            path if path.contains("/teams/{id}") => &team,
+            path if path.contains("/contacts/{id}") => &contact,
             path if path.contains("/channels/") && path.contains("{id}") => &channel,
             path if path.contains("{id}") => &post,
             path if path.contains("{userId}") => &user,

@@ -201,7 +201,7 @@ async fn planned_in_the_past(service: &Service, account: &Account, channel: &str
     let commander = Commander::new(log, clock, Arc::new(SystemIds));
     let user = account.admin().user.as_deref().unwrap().parse().unwrap();
     let context = CommandContext { actor: Actor::User(user), ..CommandContext::system(account.id, "test") };
-    let planner = || Planner { user, role: Role::Admin, permissions: Role::Admin.permissions(), team_ids: Vec::new() };
+    let planner = || Planner { user, role: Role::Admin, permissions: Role::Admin.permissions() };
     let new = NewGroup {
         channel_ids: vec![channel.parse().unwrap()],
         publish_time: Some(now() - TimeDelta::minutes(90)),

@@ -101,7 +101,7 @@ async fn plan_a_post(log: &EventLog) -> Planned {
     let new = NewUser::named(format!("ada@{account}.example"), Role::Admin);
     let user = commander.create_user(&context, new).await.unwrap().value;
     context.actor = Actor::User(user);
-    let planner = Planner { user, role: Role::Admin, permissions: Role::Admin.permissions(), team_ids: Vec::new() };
+    let planner = Planner { user, role: Role::Admin, permissions: Role::Admin.permissions() };
     let channel = commander.connect_channel(&context, new_channel("One")).await.unwrap().value.channel.id;
     let new = NewGroup { channel_ids: vec![channel], publish_time: None, publish_time_zone: None };
     let group = commander.create_group(&context, planner.clone(), new).await.unwrap().value.id;

@@ -182,12 +182,7 @@ impl<'a> Doing<'a> {
 
     fn planner(&self) -> Planner {
         let role = self.member(self.step.actor).role;
-        Planner {
-            user: self.stage.opened.user(self.step.actor),
-            role,
-            permissions: role.permissions(),
-            team_ids: Vec::new(),
-        }
+        Planner { user: self.stage.opened.user(self.step.actor), role, permissions: role.permissions() }
     }
 
     fn context(&self) -> CommandContext {

@@ -15,8 +15,8 @@ use crate::{
     socialhub::{SocialhubState, context::AskedOrder, schemas},
 };
 
-/// The read models that lists of posts stand on.
-pub(super) const MODELS: [&str; 2] = ["posts", "channels"];
+/// The read models that lists of posts stand on: the posts, and the channels and teams that say whether they are seen.
+pub(super) const MODELS: [&str; 3] = ["posts", "channels", "users"];
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -93,10 +93,9 @@ async fn teams_choose_the_channels_whose_posts_are_counted() {
     let service = shared().await;
     let account = service.account("Team days").await;
     let admin = account.admin();
-    let (ours, theirs) = ("00000000000000000000bbb1", "00000000000000000000bbb2");
+    let (ours, theirs) = (&admin.team("Ours").await, &admin.team("Theirs").await);
     for team in [ours, theirs, theirs] {
-        let body = json!({ "name": team, "socialNetwork": "FACEBOOK", "teamIds": [team] });
-        let channel = admin.post("/api2/channels/sandbox").json(body).await.ok().id();
+        let channel = admin.sandbox_of(team, &[team]).await;
         let post = admin.draft(&channel, "a text").await;
         admin.edit(&post, json!({ "publishTime": "2031-05-05T10:00:00Z" })).await;
     }

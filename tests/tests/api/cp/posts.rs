@@ -302,14 +302,10 @@ async fn posts_on_channels_of_other_teams_are_not_there() {
     let service = shared().await;
     let account = service.account("Teams").await;
     let admin = account.admin();
-    let (ours, theirs) = ("00000000000000000000bbb1", "00000000000000000000bbb2");
-    let connect = |name: &'static str, teams: Value| async move {
-        let body = json!({ "name": name, "socialNetwork": "FACEBOOK", "teamIds": teams });
-        admin.post("/api2/channels/sandbox").json(body).await.ok().id()
-    };
-    let (open, shut, common) =
-        (connect("Open", json!([ours])).await, connect("Shut", json!([theirs])).await, connect("All", json!([])).await);
-    let smm = account.user(Role::Smm, vec![ours.parse().unwrap()]).await;
+    let (ours, theirs) = (admin.team("Ours").await, admin.team("Theirs").await);
+    let (open, shut) = (admin.sandbox_of("Open", &[&ours]).await, admin.sandbox_of("Shut", &[&theirs]).await);
+    let common = admin.sandbox("All").await;
+    let smm = account.member(Role::Smm, &[&ours]).await;
     let group = admin.compose(&[&open, &shut, &common]).await;
     for post in &group.posts {
         admin.edit(post, json!({ "content": { "text": "t" }, "publishTime": hours_from_now(30) })).await;
