@@ -12,7 +12,7 @@ use super::{
     ApiError, CommandKey, ErrorCode, Shell, accept,
     idempotency::{self, Claim},
     query,
-    rate_limit::Standing,
+    rate_limit::{Noted, Standing},
 };
 use crate::{
     auth::{self, Caller},
@@ -24,19 +24,19 @@ use crate::{
 struct Undeclared(String);
 
 pub(super) async fn admit(State(shell): State<Arc<Shell>>, request: Request, next: Next) -> Response {
+    let noted = request.extensions().get::<Noted>().cloned().unwrap_or_default();
     let mut standing = None;
-    let mut response = match prepare(&shell, request, &mut standing).await {
-        Ok((request, caller, _claim)) => {
-            let response = next.run(request).await;
-            if let Some(caller) = caller {
-                shell.last_writes.note(caller.credential, response.headers());
-            }
-            response
-        }
-        Err(error) => error.into_response(),
-    };
+    let prepared = prepare(&shell, request, &mut standing).await;
     if let Some(standing) = standing {
-        standing.tell(response.headers_mut(), shell.clock.now());
+        noted.note(standing);
+    }
+    let (request, caller, _claim) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return error.into_response(),
+    };
+    let response = next.run(request).await;
+    if let Some(caller) = caller {
+        shell.last_writes.note(caller.credential, response.headers());
     }
     response
 }

@@ -298,8 +298,9 @@ mod tests {
         let known =
             ApiError::from(Failure::new(FailureKind::Invalid, "ValidationError", "no").with_fields(fields.clone()));
         assert_eq!((known.code, known.errors), (ErrorCode::ValidationError, fields));
-        let unknown = ApiError::from(Failure::new(FailureKind::Conflict, "Unheard", "no"));
-        assert_eq!(unknown.code, ErrorCode::ConflictError);
+        let data = serde_json::json!({ "failed": [{ "key": "name", "reason": "taken" }] });
+        let unknown = ApiError::from(Failure::new(FailureKind::Conflict, "Unheard", "no").with_data(data.clone()));
+        assert_eq!((unknown.code, unknown.data), (ErrorCode::ConflictError, Some(Box::new(data))));
     }
 
     #[test]

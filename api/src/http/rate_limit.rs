@@ -6,7 +6,14 @@
 //!
 //! Source of the headers and of mkt-x's limit: seed 002, "Rate Limiting".
 
-use std::{convert::Infallible, fmt::Debug, hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt::Debug,
+    hash::Hash,
+    num::NonZeroU32,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Uri, header};
 use chrono::{DateTime, Utc};
@@ -167,7 +174,7 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    pub fn tell(self, headers: &mut HeaderMap, now: DateTime<Utc>) {
+    fn tell(self, headers: &mut HeaderMap, now: DateTime<Utc>) {
         let reset = u64::try_from(now.timestamp()).unwrap_or_default().saturating_add(seconds_up(self.whole_in));
         headers.insert(X_RATELIMIT_LIMIT, HeaderValue::from(self.limit));
         headers.insert(X_RATELIMIT_REMAINING, HeaderValue::from(self.remaining));
@@ -177,6 +184,23 @@ impl Standing {
     /// Of two limits, the one that ends first is worth telling.
     fn tighter(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         one.into_iter().chain(other).min_by_key(|standing| standing.remaining)
+    }
+}
+
+/// Where the guard leaves a request's standing for the answer's headers, whatever becomes of the handler.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Noted(Arc<OnceLock<Standing>>);
+
+impl Noted {
+    pub fn note(&self, standing: Standing) {
+        // A request passes the guard once.
+        self.0.get_or_init(|| standing);
+    }
+
+    pub fn tell(&self, headers: &mut HeaderMap, now: DateTime<Utc>) {
+        if let Some(standing) = self.0.get() {
+            standing.tell(headers, now);
+        }
     }
 }
 
@@ -488,7 +512,7 @@ mod tests {
         for key in 0..KEYS_MAX + 10_000 {
             assert!(meter.count(key).is_ok());
             // In use all the time, so never the one to go.
-            assert_eq!(meter.count(0).is_ok(), false);
+            assert!(meter.count(0).is_err());
         }
         meter.keys.0.run_pending_tasks();
         assert!(meter.keys.0.entry_count() <= KEYS_MAX);

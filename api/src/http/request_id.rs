@@ -15,7 +15,7 @@ use metrics::{counter, gauge, histogram};
 use palaver_eventstore::ids::Ids;
 use tracing::Instrument;
 
-use super::{ApiError, Shell};
+use super::{ApiError, Shell, rate_limit::Noted};
 use crate::permissions::Surface;
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -96,7 +96,9 @@ pub(super) async fn observe(State(shell): State<Arc<Shell>>, mut request: Reques
     let route = matched.as_ref().map_or(UNMATCHED, MatchedPath::as_str).to_owned();
     let surface = shell.routes.surface(&route);
     let label = surface.map_or("none", Surface::as_str);
+    let limits = Noted::default();
     request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(limits.clone());
 
     let mut in_flight = InFlight::enter(label);
     let span = tracing::info_span!("request", request_id = %id, surface = label, method, route);
@@ -120,6 +122,7 @@ pub(super) async fn observe(State(shell): State<Arc<Shell>>, mut request: Reques
     histogram!("palaver_http_request_duration_seconds", "surface" => label, "method" => method, "route" => route)
         .record(latency.as_secs_f64());
 
+    limits.tell(response.headers_mut(), shell.clock.now());
     finish(response.headers_mut(), &id);
     response
 }

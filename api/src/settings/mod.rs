@@ -171,6 +171,7 @@ impl Given {
 
     fn check(self, config: Option<PathBuf>) -> Result<Settings, SettingsError> {
         let mut check = Check(Vec::new());
+        let rate_limits = self.rate_limits(&mut check);
         let log = self.log.unwrap_or_else(|| default::LOG.to_owned());
         if let Err(error) = EnvFilter::try_new(&log) {
             check.fail("log", &format!("is not a log filter: {error}"));
@@ -247,38 +248,7 @@ impl Given {
                 default::SHUTDOWN_GRACE_SECONDS,
                 0..=3_600,
             )),
-            rate_limits: RateLimits {
-                window: Duration::from_secs(check.number(
-                    "rate_limit_window_seconds",
-                    self.rate_limit_window_seconds,
-                    default::RATE_LIMIT_WINDOW_SECONDS,
-                    1..=86_400,
-                )),
-                per_credential: check.number(
-                    "rate_limit_per_credential",
-                    self.rate_limit_per_credential,
-                    default::RATE_LIMIT_PER_CREDENTIAL,
-                    RATE_LIMIT_BOUNDS,
-                ),
-                per_tenant: check.number(
-                    "rate_limit_per_tenant",
-                    self.rate_limit_per_tenant,
-                    default::RATE_LIMIT_PER_TENANT,
-                    RATE_LIMIT_BOUNDS,
-                ),
-                mkt_x_per_tenant: check.number(
-                    "rate_limit_mkt_x_per_tenant",
-                    self.rate_limit_mkt_x_per_tenant,
-                    default::RATE_LIMIT_MKT_X_PER_TENANT,
-                    RATE_LIMIT_BOUNDS,
-                ),
-                per_address: check.number(
-                    "rate_limit_per_address",
-                    self.rate_limit_per_address,
-                    default::RATE_LIMIT_PER_ADDRESS,
-                    RATE_LIMIT_BOUNDS,
-                ),
-            },
+            rate_limits,
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
             public_url,
             mail,
@@ -294,6 +264,33 @@ impl Given {
             check.fail("read_wait_ms", "must be less than request_timeout_ms, or waiting reads always time out");
         }
         if check.0.is_empty() { Ok(settings) } else { Err(SettingsError::Invalid(check.0)) }
+    }
+}
+
+impl Given {
+    fn rate_limits(&self, check: &mut Check) -> RateLimits {
+        let window = check.number(
+            "rate_limit_window_seconds",
+            self.rate_limit_window_seconds,
+            default::RATE_LIMIT_WINDOW_SECONDS,
+            1..=86_400,
+        );
+        let mut limit = |name, given, default| check.number(name, given, default, RATE_LIMIT_BOUNDS);
+        RateLimits {
+            window: Duration::from_secs(window),
+            per_credential: limit(
+                "rate_limit_per_credential",
+                self.rate_limit_per_credential,
+                default::RATE_LIMIT_PER_CREDENTIAL,
+            ),
+            per_tenant: limit("rate_limit_per_tenant", self.rate_limit_per_tenant, default::RATE_LIMIT_PER_TENANT),
+            mkt_x_per_tenant: limit(
+                "rate_limit_mkt_x_per_tenant",
+                self.rate_limit_mkt_x_per_tenant,
+                default::RATE_LIMIT_MKT_X_PER_TENANT,
+            ),
+            per_address: limit("rate_limit_per_address", self.rate_limit_per_address, default::RATE_LIMIT_PER_ADDRESS),
+        }
     }
 }
 
@@ -447,6 +444,9 @@ mod tests {
         assert_eq!(settings.read_wait, Duration::from_millis(9));
         assert_eq!(settings.log_format, Some(LogFormat::Json));
         assert_eq!(settings.body_limit_bytes, 1_048_576);
+        let limits = with_file("rate_limit_per_tenant = 7", "--rate-limit-per-address 0 --proxy-trusted").unwrap();
+        assert_eq!((limits.rate_limits.per_tenant, limits.rate_limits.per_address), (7, 0));
+        assert_eq!((limits.rate_limits.per_credential, limits.proxy_trusted), (1_200, true));
         assert!(settings.config.is_some_and(|path| path.ends_with(FILE_NAME)));
     }
 

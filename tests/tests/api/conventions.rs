@@ -281,6 +281,24 @@ async fn a_position_that_is_not_reached_is_an_answer_that_says_so() {
 }
 
 #[tokio::test]
+async fn an_unknown_path_is_refused_in_the_words_of_its_surface() {
+    let service = shared().await;
+    let anonymous = service.anonymous();
+    for path in ["/api2/nothing", "/bot-api/v1/nothing", "/nothing"] {
+        let answer = anonymous.get(path).await.is(404, "NotFoundError");
+        assert!(answer.body["message"].is_string() && answer.body.as_object().unwrap().len() == 2, "{}", answer.body);
+    }
+    let answer = anonymous.post("/api/v1/mkt-x/nothing").await.is(404, "RESOURCE_NOT_FOUND");
+    assert_eq!((&answer.body["success"], &answer.body["details"]), (&json!(false), &json!({})));
+    assert!(answer.body["error"].is_string());
+    for path in ["/v1/nothing", "/spams"] {
+        let answer = anonymous.get(path).await.is(404, "NotFoundError");
+        assert_eq!((&answer.body["statusCode"], &answer.body["error"]), (&json!(404), &json!("Not Found")));
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+    }
+}
+
+#[tokio::test]
 async fn request_ids_and_security_headers_are_on_every_answer() {
     let service = shared().await;
     let account = service.account("Headers").await;
