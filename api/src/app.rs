@@ -25,8 +25,11 @@ use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::DatabaseCredentials,
+    auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials},
+    bot_open_api::{self, BotOpenApi},
+    bots::{self, Bots},
     http::{Claims, LastWrites, Meters, Shell, enclose},
+    mkt_x::{self, MktX},
     openapi,
     permissions::{ROUTES, RouteTable},
     run::RunError,
@@ -174,19 +177,28 @@ impl App {
     /// When a route is not in the permission table, or a row of the table has no route; or without a master key.
     pub fn router(&self, settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Router, RunError> {
         let secrets = self.secrets.clone().ok_or(RunError::MasterKeyMissing("serve"))?;
+        let access_tokens = AccessTokens::new(&secrets.signing_key);
         let socialhub = Socialhub {
             commander: self.commander.clone(),
             projections: self.engine.projections(),
             sandbox: self.sandbox.clone(),
             pool: self.database.pool().clone(),
-            secrets,
+            secrets: secrets.clone(),
             outbox: self.outbox.clone(),
             public_url: settings.public_url(),
             read_wait: settings.read_wait,
         };
         let router = OpenApiRouter::with_openapi(openapi::base())
             .merge(system::router(readiness, metrics))
-            .merge(socialhub::router(socialhub));
+            .merge(socialhub::router(socialhub))
+            .merge(mkt_x::router(MktX {
+                commander: self.commander.clone(),
+                second_factors: self.commander.second_factors(secrets.vault.clone()),
+                access_tokens: access_tokens.clone(),
+                pool: self.database.pool().clone(),
+            }))
+            .merge(bots::router(Bots { commander: self.commander.clone() }))
+            .merge(bot_open_api::router(BotOpenApi { commander: self.commander.clone() }));
         let (router, document) = openapi::publish(router, ROUTES)?;
         Ok(enclose(
             router,
@@ -194,6 +206,8 @@ impl App {
                 clock: self.clock.clone(),
                 ids: self.ids.clone(),
                 credentials: Arc::new(DatabaseCredentials::new(self.database.pool().clone())),
+                app_credentials: Arc::new(DatabaseAppCredentials::new(self.database.pool().clone())),
+                access_tokens,
                 routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
                 meters: Arc::new(Meters::new(settings.rate_limits, settings.proxy_trusted)),

@@ -3,8 +3,11 @@
 
 pub mod app;
 pub mod auth;
+mod bot_open_api;
+mod bots;
 pub mod cli;
 pub mod http;
+mod mkt_x;
 pub mod openapi;
 pub mod permissions;
 pub mod run;

@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::Body,
     extract::Path,
-    http::header,
+    http::header::{self, AUTHORIZATION},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -19,7 +19,7 @@ use utoipa::openapi::{
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    auth::ACCESSTOKEN,
+    auth::{ACCESSTOKEN, X_API_KEY},
     http::{ApiError, BotsErrorBody, ErrorBody, MktXErrorBody},
     permissions::{self, Route, RouteMismatch},
 };
@@ -29,7 +29,9 @@ Plan, approve and publish posts on social networks. Everything that happens is a
 that is read follows from it.
 
 **Access.** Send a token as query parameter `accesstoken` or as `Authorization: Bearer`. Each operation names the \
-permissions it needs in `x-permissions`.
+permissions it needs in `x-permissions`. Under `/api/v1` the token is a signed one, from `/api/v1/auth/login`. Under \
+`/v1` it is a user's or an application's, or `x-api-key` carries an application's key, and the query names the \
+application as `appId`. Under `/bot-api/v1` it is an application's. Applications and their keys come from `/api2/apps`.
 
 **Errors** are `{code, message, errors?, data?}`. Codes are stable; `palaver explain <code>` says what each means and \
 what to do. Under `/api/v1` they are `{success, error, code, details}`, with codes in capitals and 422 for input that is \
@@ -59,6 +61,10 @@ const TAGS: &[(&str, &str)] = &[
     ("accounts", "Accounts: what they have bought, and how they want things done."),
     ("settings", "What can be chosen from."),
     ("users", "Who works in an account, and what each may do."),
+    ("apps", "What calls for an account when no person does, and by which keys."),
+    ("mkt-x authentication", "Logging in to marketing on X."),
+    ("bots", "Bots of an application."),
+    ("bot-open-api", "What happened to an application's bots."),
     ("system", "Health and metrics, for operators."),
 ];
 
@@ -78,7 +84,7 @@ pub fn base() -> OpenApi {
     let token = ApiKeyValue::with_description(ACCESSTOKEN, "The token of a user, in the query.");
     let bearer =
         Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The same token, in a header.")).build();
-    let components = ComponentsBuilder::new()
+    let components = surfaces(ComponentsBuilder::new())
         .schema_from::<ErrorBody>()
         .schema_from::<MktXErrorBody>()
         .schema_from::<BotsErrorBody>()
@@ -87,6 +93,23 @@ pub fn base() -> OpenApi {
         .build();
     let tags = TAGS.iter().map(|(name, text)| TagBuilder::new().name(*name).description(Some(*text)).build());
     OpenApiBuilder::new().info(info).components(Some(components)).tags(Some(tags.collect::<Vec<_>>())).build()
+}
+
+/// The credentials of the surfaces that have their own.
+fn surfaces(components: ComponentsBuilder) -> ComponentsBuilder {
+    let bearer = |description| Http::builder().scheme(HttpAuthScheme::Bearer).description(Some(description));
+    let signed = bearer("An access token from `/api/v1/auth/login`; it lasts an hour.").bearer_format("JWT").build();
+    let bots = bearer("The token of a user, or of an application.").build();
+    let key = ApiKeyValue::with_description(X_API_KEY.as_str(), "A key of an application.");
+    let app = ApiKeyValue::with_description(
+        AUTHORIZATION.as_str(),
+        "A token from `/bot-api/v1/login`, as it is or behind `Bearer`; it lasts 24 hours.",
+    );
+    components
+        .security_scheme("mktXToken", SecurityScheme::Http(signed))
+        .security_scheme("botsToken", SecurityScheme::Http(bots))
+        .security_scheme("botsKey", SecurityScheme::ApiKey(ApiKey::Header(key)))
+        .security_scheme("botOpenApiToken", SecurityScheme::ApiKey(ApiKey::Header(app)))
 }
 
 /// Checks the router's operations against the table, writes the table into the document, and adds the pages that
@@ -153,6 +176,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        bot_open_api, bots, mkt_x,
         permissions::{Access, ROUTES, Surface, route},
         socialhub, system,
         telemetry::Metrics,
@@ -160,9 +184,17 @@ mod tests {
 
     /// Every operation, of which those that need no database are served.
     fn all() -> OpenApiRouter {
-        let (_, socialhub) = socialhub::routes().split_for_parts();
+        let mut document = base();
+        for surface in [
+            socialhub::routes().split_for_parts().1,
+            mkt_x::routes().split_for_parts().1,
+            bots::routes().split_for_parts().1,
+            bot_open_api::routes().split_for_parts().1,
+        ] {
+            document = document.merge_from(surface);
+        }
         let system = system::router(system::Readiness::default(), Metrics::apart().0);
-        OpenApiRouter::with_openapi(base().merge_from(socialhub)).merge(system)
+        OpenApiRouter::with_openapi(document).merge(system)
     }
 
     fn published() -> (Router, OpenApi) {

@@ -110,6 +110,21 @@ pub const ROUTES: &[Route] = &[
     socialhub("GET", "/api2/contacts", Needs(&[ViewContacts])),
     socialhub("POST", "/api2/contacts", Needs(&[EditContacts])),
     socialhub("DELETE", "/api2/contacts/{id}", Needs(&[EditContacts])),
+    socialhub("GET", "/api2/apps", Needs(&[ViewAccountSettings])),
+    socialhub("POST", "/api2/apps", Needs(&[EditAccount])),
+    socialhub("GET", "/api2/apps/{id}", Needs(&[ViewAccountSettings])),
+    socialhub("DELETE", "/api2/apps/{id}", Needs(&[EditAccount])),
+    socialhub("POST", "/api2/apps/{id}/keys", Needs(&[EditAccount])),
+    socialhub("DELETE", "/api2/apps/{id}/keys/{keyId}", Needs(&[EditAccount])),
+    socialhub("POST", "/api2/apps/{id}/secret", Needs(&[EditAccount])),
+    route(Surface::MktX, "POST", "/api/v1/auth/login", Public),
+    route(Surface::MktX, "POST", "/api/v1/auth/refresh", Public),
+    route(Surface::MktX, "POST", "/api/v1/auth/logout", Authenticated),
+    route(Surface::MktX, "GET", "/api/v1/auth/me", Authenticated),
+    route(Surface::Bots, "GET", "/v1/app", Authenticated),
+    route(Surface::BotOpenApi, "POST", "/bot-api/v1/token", Public),
+    route(Surface::BotOpenApi, "POST", "/bot-api/v1/login", Public),
+    route(Surface::BotOpenApi, "GET", "/bot-api/v1/app", Authenticated),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),
@@ -190,6 +205,16 @@ impl Surface {
             Self::System | Self::Socialhub | Self::BotOpenApi => "Error",
             Self::MktX => "MktXError",
             Self::Bots => "BotsError",
+        }
+    }
+
+    /// The components of the OpenAPI document that describe its credentials; any one of them will do.
+    const fn security_schemes(self) -> &'static [&'static str] {
+        match self {
+            Self::System | Self::Socialhub => &["accesstoken", "bearer"],
+            Self::MktX => &["mktXToken"],
+            Self::Bots => &["botsToken", "botsKey"],
+            Self::BotOpenApi => &["botOpenApiToken"],
         }
     }
 
@@ -363,14 +388,9 @@ pub fn describe(document: &mut OpenApi, routes: &[Route]) {
                 .entry("412".to_owned())
                 .or_insert_with(|| failed.content("application/json", error.clone()).into());
         }
-        let no_scopes = std::iter::empty::<String>;
-        operation.security = Some(match row.access {
-            Access::Public => vec![],
-            _ => vec![
-                SecurityRequirement::new("accesstoken", no_scopes()),
-                SecurityRequirement::new("bearer", no_scopes()),
-            ],
-        });
+        let schemes = if row.access == Access::Public { &[][..] } else { row.surface.security_schemes() };
+        let one_of = schemes.iter().map(|scheme| SecurityRequirement::new(*scheme, std::iter::empty::<String>()));
+        operation.security = Some(one_of.collect());
     }
 }
 

@@ -1,5 +1,10 @@
 //! Who asks: the token of a request, and the caller it stands for. What a caller may do is said in
-//! [`crate::permissions`]; how tokens come to be is a surface's matter.
+//! [`crate::permissions`]; how tokens come to be is a surface's matter. Here are users and their tokens; [`app`] has
+//! applications, [`jwt`] signed tokens, and [`principal`] what each surface takes for credentials.
+
+mod app;
+mod jwt;
+mod principal;
 
 pub(crate) mod cookie;
 pub(crate) mod ticket;
@@ -19,6 +24,11 @@ use palaver_domain::{
 use sha2::{Digest, Sha256};
 use sqlx::{PgPool, Row};
 
+pub use app::{AppCaller, AppCredential, AppCredentials, DatabaseAppCredentials};
+pub use jwt::{ACCESS_TOKEN_SECONDS, AccessTokens};
+pub(crate) use principal::identify;
+pub use principal::{APP_ID, Principal, X_API_KEY};
+
 use crate::http::{ApiError, ErrorCode, Shell, pairs};
 
 /// The query parameter that carries a token. Source: seed 003, `securityDefinitions`.
@@ -32,6 +42,10 @@ pub struct CredentialHash([u8; 32]);
 impl CredentialHash {
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
+    }
+
+    pub const fn from_bytes(hash: [u8; 32]) -> Self {
+        Self(hash)
     }
 
     /// As `access_tokens.token_hash` holds it.

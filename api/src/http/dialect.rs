@@ -136,6 +136,8 @@ fn mkt_x_code(code: ErrorCode) -> String {
         ErrorCode::AlreadyExistsError => "DUPLICATE_RESOURCE",
         ErrorCode::TooManyRequestsError => "RATE_LIMIT_EXCEEDED",
         ErrorCode::InternalServerError => "INTERNAL_SERVER_ERROR",
+        // A client must tell it from the others: it asks for the code, not for another password.
+        ErrorCode::SecondFactorRequiredError => "SECOND_FACTOR_REQUIRED",
         other => match other.status() {
             StatusCode::UNAUTHORIZED => "UNAUTHORIZED",
             StatusCode::FORBIDDEN => "FORBIDDEN",
@@ -171,7 +173,10 @@ mod tests {
         for (code, name) in [
             (ErrorCode::BadRequestError, "BAD_REQUEST"),
             (ErrorCode::ValidationError, "VALIDATION_ERROR"),
+            (ErrorCode::AppCredentialsInvalidError, "APP_CREDENTIALS_INVALID"),
             (ErrorCode::AccessTokenInvalidError, "UNAUTHORIZED"),
+            (ErrorCode::LoginFailedError, "UNAUTHORIZED"),
+            (ErrorCode::SecondFactorRequiredError, "SECOND_FACTOR_REQUIRED"),
             (ErrorCode::AccessDenied, "FORBIDDEN"),
             (ErrorCode::InsufficientPermissions, "FORBIDDEN"),
             (ErrorCode::NotFoundError, "RESOURCE_NOT_FOUND"),

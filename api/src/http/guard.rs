@@ -15,7 +15,7 @@ use super::{
     rate_limit::{Noted, Standing},
 };
 use crate::{
-    auth::{self, Caller},
+    auth::{self, Principal},
     permissions::{Access, Found, Surface},
 };
 
@@ -30,13 +30,13 @@ pub(super) async fn admit(State(shell): State<Arc<Shell>>, request: Request, nex
     if let Some(standing) = standing {
         noted.note(standing);
     }
-    let (request, caller, _claim) = match prepared {
+    let (request, principal, _claim) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => return error.into_response(),
     };
     let response = next.run(request).await;
-    if let Some(caller) = caller {
-        shell.last_writes.note(caller.credential, response.headers());
+    if let Some(principal) = principal {
+        shell.last_writes.note(principal.credential(), response.headers());
     }
     response
 }
@@ -46,7 +46,7 @@ async fn prepare(
     shell: &Arc<Shell>,
     mut request: Request,
     standing: &mut Option<Standing>,
-) -> Result<(Request, Option<Caller>, Option<Claim>), ApiError> {
+) -> Result<(Request, Option<Principal>, Option<Claim>), ApiError> {
     // No matched path: nothing is there, and the fallback says so.
     let Some(path) = request.extensions().get::<MatchedPath>().cloned() else { return Ok((request, None, None)) };
     let route = match shell.routes.find(request.method(), path.as_str()) {
@@ -58,7 +58,7 @@ async fn prepare(
     if route.surface.answers_json_only() {
         accept::check(request.headers())?;
     }
-    let caller = match route.access {
+    let principal = match route.access {
         // Probes and scrapers come as often as their operator wants.
         Access::Public if route.surface == Surface::System => None,
         Access::Public => {
@@ -67,13 +67,13 @@ async fn prepare(
         }
         access => {
             let attempt = shell.meters.attempt(request.extensions(), request.headers(), request.uri(), standing)?;
-            let caller = auth::authenticate(shell, request.headers(), request.uri())
+            let principal = auth::identify(shell, route.surface, request.headers(), request.uri())
                 .await
                 .inspect_err(|error| shell.meters.not_accepted(&attempt, error))?;
             shell.meters.accepted(&attempt);
-            shell.meters.caller(route.surface, &caller, standing)?;
-            check(access, &caller)?;
-            Some(caller)
+            shell.meters.caller(route.surface, &principal, standing)?;
+            check(access, &principal)?;
+            Some(principal)
         }
     };
     if let Some(known) = shell.routes.query_parameters(&route) {
@@ -81,25 +81,30 @@ async fn prepare(
     }
     let mut request = {
         request.extensions_mut().insert(Arc::clone(shell));
-        idempotency::attach(request, caller.as_ref()).await?
+        idempotency::attach(request, principal.as_ref()).await?
     };
-    let claim = match (&caller, request.extensions().get::<CommandKey>()) {
-        (Some(caller), Some(key)) if !request.method().is_safe() => Some(shell.claims.claim(caller, key)?),
+    let claim = match (&principal, request.extensions().get::<CommandKey>()) {
+        (Some(principal), Some(key)) if !request.method().is_safe() => Some(shell.claims.claim(principal, key)?),
         _ => None,
     };
-    if let Some(caller) = &caller {
-        request.extensions_mut().insert(caller.clone());
+    if let Some(principal) = &principal {
+        let extensions = request.extensions_mut();
+        extensions.insert(principal.credential());
+        match principal {
+            Principal::User(caller) => drop(extensions.insert(caller.clone())),
+            Principal::App(caller) => drop(extensions.insert(caller.clone())),
+        }
     }
-    Ok((request, caller, claim))
+    Ok((request, principal, claim))
 }
 
-fn check(access: Access, caller: &Caller) -> Result<(), ApiError> {
-    let missing = access.missing(caller.permissions);
+fn check(access: Access, principal: &Principal) -> Result<(), ApiError> {
+    let missing = access.missing(principal.permissions());
     if missing.is_empty() {
         return Ok(());
     }
     let all = matches!(access, Access::Needs(_));
     let names: Vec<_> = missing.iter().map(|permission| permission.as_str()).collect();
-    let message = format!("role {} lacks {}", caller.role, names.join(if all { " and " } else { " or " }));
+    let message = format!("{} lacks {}", principal.title(), names.join(if all { " and " } else { " or " }));
     Err(ApiError::new(ErrorCode::InsufficientPermissions, message))
 }

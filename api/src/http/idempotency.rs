@@ -11,11 +11,11 @@ use axum::{
     extract::{FromRequest, OptionalFromRequestParts, Request},
     http::{HeaderName, Method, Uri, request::Parts},
 };
-use palaver_domain::{AccountId, UserId};
+use palaver_domain::AccountId;
 use sha2::{Digest, Sha256};
 
 use super::{ApiError, extract::body_error, single_header};
-use crate::auth::{ACCESSTOKEN, Caller};
+use crate::auth::{ACCESSTOKEN, Principal};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
@@ -46,13 +46,13 @@ impl<S: Sync> OptionalFromRequestParts<S> for CommandKey {
 #[derive(Clone, Debug, Default)]
 pub struct Claims(Arc<Mutex<HashSet<Claimed>>>);
 
-type Claimed = (AccountId, UserId, String);
+type Claimed = (AccountId, String, String);
 
 impl Claims {
     /// # Errors
     /// `IdempotencyKeyInUseError` while another request of the caller holds the key.
-    pub(super) fn claim(&self, caller: &Caller, key: &CommandKey) -> Result<Claim, ApiError> {
-        let claimed = (caller.tenant, caller.user, key.id.clone());
+    pub(super) fn claim(&self, principal: &Principal, key: &CommandKey) -> Result<Claim, ApiError> {
+        let claimed = (principal.tenant(), principal.identity(), key.id.clone());
         // A panic elsewhere leaves a set as whole as it was.
         if self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(claimed.clone()) {
             return Ok(Claim { claims: self.clone(), claimed });
@@ -79,7 +79,7 @@ impl Drop for Claim {
 ///
 /// # Errors
 /// 400 for a malformed key, 413 for a body over the limit.
-pub(super) async fn attach(request: Request, caller: Option<&Caller>) -> Result<Request, ApiError> {
+pub(super) async fn attach(request: Request, principal: Option<&Principal>) -> Result<Request, ApiError> {
     let Some(id) = single_header(request.headers(), &IDEMPOTENCY_KEY)?.map(str::to_owned) else { return Ok(request) };
     if !(1..=KEY_CHARS_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(ApiError::bad_request(format!(
@@ -92,22 +92,22 @@ pub(super) async fn attach(request: Request, caller: Option<&Caller>) -> Result<
     *limited.extensions_mut() = parts.extensions.clone();
     let body = Bytes::from_request(limited, &()).await.map_err(|rejection| body_error(&rejection))?;
 
-    let fingerprint = fingerprint(caller, &parts.method, &parts.uri, &body)?;
+    let fingerprint = fingerprint(principal, &parts.method, &parts.uri, &body)?;
     let mut request = Request::from_parts(parts, Body::from(body));
     request.extensions_mut().insert(CommandKey { id, fingerprint });
     Ok(request)
 }
 
-fn fingerprint(caller: Option<&Caller>, method: &Method, uri: &Uri, body: &[u8]) -> Result<String, ApiError> {
+fn fingerprint(principal: Option<&Principal>, method: &Method, uri: &Uri, body: &[u8]) -> Result<String, ApiError> {
     let query = super::query::pairs(uri.query().unwrap_or_default())?;
-    let user = caller.map(|caller| caller.user.to_string()).unwrap_or_default();
+    let who = principal.map(Principal::identity).unwrap_or_default();
     let mut hash = Sha256::new();
     // Each part goes in behind its length, so that no two requests run together into one text.
     let mut add = |part: &[u8]| {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     };
-    add(user.as_bytes());
+    add(who.as_bytes());
     add(method.as_str().as_bytes());
     add(uri.path().as_bytes());
     for (name, value) in query.iter().filter(|(name, _)| name != ACCESSTOKEN) {

@@ -43,7 +43,13 @@ pub use query::{Query, one_or_many};
 pub use rate_limit::{Meters, RateLimits};
 pub use request_id::RequestId;
 
-use crate::{auth::Credentials, permissions::RouteTable};
+use crate::{
+    auth::{AccessTokens, AppCredentials, Credentials},
+    permissions::RouteTable,
+};
+
+/// On answers that hold a secret: nobody on the way keeps a copy.
+pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
 
 /// What the conventions need to know. Handlers have a state of their own.
 #[derive(Clone, Debug)]
@@ -51,6 +57,8 @@ pub struct Shell {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
     pub credentials: Arc<dyn Credentials>,
+    pub app_credentials: Arc<dyn AppCredentials>,
+    pub access_tokens: AccessTokens,
     pub routes: RouteTable,
     pub last_writes: LastWrites,
     pub meters: Arc<Meters>,

@@ -11,7 +11,7 @@ use moka::sync::Cache;
 use palaver_eventstore::Position;
 
 use super::{ApiError, idempotency::IDEMPOTENT_REPLAY, single_header};
-use crate::auth::{Caller, CredentialHash};
+use crate::auth::CredentialHash;
 
 pub const PALAVER_POSITION: HeaderName = HeaderName::from_static("palaver-position");
 pub const PALAVER_MIN_POSITION: HeaderName = HeaderName::from_static("palaver-min-position");
@@ -91,8 +91,8 @@ impl<S: Sync> FromRequestParts<S> for ReadAfter {
             })?;
             return Ok(Self { minimum, explicit: true });
         }
-        let own = match (parts.extensions.get::<Arc<super::Shell>>(), parts.extensions.get::<Caller>()) {
-            (Some(shell), Some(caller)) => shell.last_writes.last(&caller.credential),
+        let own = match (parts.extensions.get::<Arc<super::Shell>>(), parts.extensions.get::<CredentialHash>()) {
+            (Some(shell), Some(credential)) => shell.last_writes.last(credential),
             _ => 0,
         };
         Ok(Self { minimum: own, explicit: false })

@@ -48,7 +48,10 @@ macro_rules! error_codes {
 error_codes! {
     BadRequestError = BAD_REQUEST,
     ValidationError = BAD_REQUEST,
+    AppCredentialsInvalidError = BAD_REQUEST,
     AccessTokenInvalidError = UNAUTHORIZED,
+    LoginFailedError = UNAUTHORIZED,
+    SecondFactorRequiredError = UNAUTHORIZED,
     AccessDenied = FORBIDDEN,
     InsufficientPermissions = FORBIDDEN,
     NotFoundError = NOT_FOUND,

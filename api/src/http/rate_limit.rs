@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ApiError, client_address::ClientNetwork};
 use crate::{
-    auth::{ACCESSTOKEN, Caller, CredentialHash, cookie},
+    auth::{ACCESSTOKEN, CredentialHash, Principal, X_API_KEY, cookie},
     permissions::Surface,
 };
 
@@ -321,16 +321,16 @@ impl Meters {
     pub(super) fn caller(
         &self,
         surface: Surface,
-        caller: &Caller,
+        principal: &Principal,
         standing: &mut Option<Standing>,
     ) -> Result<(), ApiError> {
         *standing = None;
         if let Some(meter) = &self.credential {
-            told(meter.count(caller.credential), "token", standing)?;
+            told(meter.count(principal.credential()), "token", standing)?;
         }
         let tenant = if surface == Surface::MktX { &self.mkt_x_tenant } else { &self.tenant };
         if let Some(meter) = tenant {
-            told(meter.count(caller.tenant), "account", standing)?;
+            told(meter.count(principal.tenant()), "account", standing)?;
         }
         Ok(())
     }
@@ -356,7 +356,7 @@ fn told(counted: Result<Standing, Refused>, whose: &str, standing: &mut Option<S
 /// `None` when no credentials are presented.
 fn presented(headers: &HeaderMap, uri: &Uri) -> Option<Presented> {
     let in_query = uri.query().unwrap_or_default().split('&').filter(|pair| pair.starts_with(ACCESSTOKEN));
-    let in_headers = headers.get_all(header::AUTHORIZATION).iter();
+    let in_headers = headers.get_all(header::AUTHORIZATION).iter().chain(headers.get_all(X_API_KEY));
     let mut hash = Sha256::new();
     let mut any = false;
     let in_cookie = cookie::given(headers).into_iter();
@@ -376,7 +376,10 @@ mod tests {
     use palaver_domain::{UserId, identity::Role};
 
     use super::*;
-    use crate::http::{ErrorCode, Peer};
+    use crate::{
+        auth::Caller,
+        http::{ErrorCode, Peer},
+    };
 
     const WINDOW: Duration = Duration::from_secs(60);
 
@@ -385,8 +388,8 @@ mod tests {
         (Meters::ticking(limits, false, &Ticks::Manual(clock.clone())), clock)
     }
 
-    fn caller(tenant: u8, token: &str) -> Caller {
-        Caller {
+    fn caller(tenant: u8, token: &str) -> Principal {
+        Principal::User(Caller {
             tenant: AccountId::from_bytes([tenant; 12]),
             user: UserId::default(),
             user_name: String::new(),
@@ -396,10 +399,10 @@ mod tests {
             read_only_channel_ids: Vec::new(),
             masked_by: None,
             credential: CredentialHash::of(token),
-        }
+        })
     }
 
-    fn passes(meters: &Meters, surface: Surface, caller: &Caller) -> bool {
+    fn passes(meters: &Meters, surface: Surface, caller: &Principal) -> bool {
         meters.caller(surface, caller, &mut None).is_ok()
     }
 

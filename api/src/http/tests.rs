@@ -12,7 +12,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 use palaver_domain::{
-    AccountId, ChannelId, PostId, UserId,
+    AccountId, AppId, ChannelId, PostId, UserId,
     identity::{Permission, Role},
 };
 use palaver_eventstore::{clock::ManualClock, ids::SeededIds};
@@ -22,7 +22,8 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    auth::{Caller, CredentialHash, CredentialsError},
+    app::SigningKey,
+    auth::{AppCredential, Caller, CredentialHash, CredentialsError},
     permissions::{Access, Route, RouteTable, Surface, route},
 };
 
@@ -45,14 +46,17 @@ const ROUTES: &[Route] = &[
     route(Surface::MktX, "GET", "/api/v1/panic", Access::Public),
     route(Surface::MktX, "GET", "/api/v1/slow", Access::Public),
     route(Surface::MktX, "GET", "/api/v1/refused", Access::Authenticated),
+    route(Surface::MktX, "GET", "/api/v1/invalid", Access::Public),
     route(Surface::MktX, "POST", "/api/v1/optional", Access::Public),
     route(Surface::Bots, "GET", "/v1/panic", Access::Public),
     route(Surface::Bots, "GET", "/v1/slow", Access::Public),
     route(Surface::Bots, "GET", "/v1/refused", Access::Authenticated),
+    route(Surface::Bots, "GET", "/v1/invalid", Access::Public),
     route(Surface::Bots, "POST", "/v1/optional", Access::Public),
     route(Surface::BotOpenApi, "GET", "/bot-api/v1/panic", Access::Public),
     route(Surface::BotOpenApi, "GET", "/bot-api/v1/slow", Access::Public),
     route(Surface::BotOpenApi, "GET", "/bot-api/v1/refused", Access::Authenticated),
+    route(Surface::BotOpenApi, "GET", "/bot-api/v1/invalid", Access::Public),
     route(Surface::BotOpenApi, "POST", "/bot-api/v1/optional", Access::Public),
 ];
 
@@ -84,6 +88,24 @@ impl Credentials for Tokens {
             credential,
         });
         Box::pin(std::future::ready(Ok(caller)))
+    }
+}
+
+#[derive(Debug)]
+struct NoApps;
+
+impl AppCredentials for NoApps {
+    fn find(
+        &self,
+        _: CredentialHash,
+        _: AppCredential,
+        _: DateTime<Utc>,
+    ) -> BoxFuture<'_, Result<Option<(AccountId, AppId)>, CredentialsError>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn has(&self, _: AccountId, _: AppId) -> BoxFuture<'_, Result<bool, CredentialsError>> {
+        Box::pin(std::future::ready(Ok(false)))
     }
 }
 
@@ -164,6 +186,8 @@ impl App {
             clock: Arc::new(ManualClock::at(DateTime::UNIX_EPOCH)),
             ids: Arc::new(SeededIds::new(1)),
             credentials: Arc::clone(&tokens) as Arc<dyn Credentials>,
+            app_credentials: Arc::new(NoApps),
+            access_tokens: AccessTokens::new(&SigningKey::of(&"a".repeat(64).parse().unwrap()).unwrap()),
             routes: RouteTable::new(ROUTES),
             last_writes: LastWrites::default(),
             meters: Arc::new(Meters::new(limits, false)),
@@ -177,6 +201,7 @@ impl App {
                 .route(&format!("{prefix}/panic"), get(|| async { panic!("the secret cause") as () }))
                 .route(&format!("{prefix}/slow"), get(std::future::pending::<()>))
                 .route(&format!("{prefix}/refused"), get(|| async { Err::<(), _>(refusal()) }))
+                .route(&format!("{prefix}/invalid"), get(|| async { Err::<(), _>(refusal()) }))
                 .route(&format!("{prefix}/optional"), post(|_: Option<Json<NewPost>>| async {}))
         };
         let router = Router::new()

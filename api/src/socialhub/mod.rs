@@ -4,6 +4,7 @@
 //! and the domain, what is read in the projections.
 
 mod accounts;
+mod apps;
 mod channels;
 mod contacts;
 mod context;
@@ -111,4 +112,9 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(teams::add_channels))
         .routes(routes!(contacts::list, contacts::create))
         .routes(routes!(contacts::delete))
+        .routes(routes!(apps::list, apps::register))
+        .routes(routes!(apps::get, apps::delete))
+        .routes(routes!(apps::issue_key))
+        .routes(routes!(apps::revoke_key))
+        .routes(routes!(apps::rotate_secret))
 }

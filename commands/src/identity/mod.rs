@@ -12,6 +12,7 @@ mod logins;
 mod new_passwords;
 mod one_time;
 mod passwords;
+mod refresh;
 mod second_factor;
 mod sessions;
 mod teams;
@@ -27,6 +28,7 @@ pub use logins::{Device, LoggedIn, Opened};
 pub use new_passwords::ResetError;
 pub use one_time::{OneTimeTokens, Purpose};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password, PasswordKept, PasswordRefused};
+pub use refresh::Refreshed;
 pub use second_factor::{CodeCheck, PROPOSAL_LIFETIME, Proposal, SecondFactors};
 pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,

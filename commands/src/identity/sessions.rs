@@ -27,6 +27,8 @@ pub enum Client {
     Default,
     Mobile,
     StoryPublisher,
+    /// The API of seed 002.
+    MktX,
 }
 
 impl Client {
@@ -35,6 +37,7 @@ impl Client {
             Self::Default => "default",
             Self::Mobile => "mobile",
             Self::StoryPublisher => "storyPublisher",
+            Self::MktX => "mktX",
         }
     }
 
@@ -43,11 +46,13 @@ impl Client {
         [Self::Default, Self::Mobile, Self::StoryPublisher].into_iter().find(|client| client.as_str() == name)
     }
 
-    /// How long a session of it lasts: a browser's for a day's work, a telephone's until it is put away.
+    /// How long a session of it lasts: a browser's for a day's work, a telephone's until it is put away, a
+    /// program's for as long as it may go without a password.
     pub const fn lifetime(self) -> TimeDelta {
         match self {
             Self::Default => TimeDelta::hours(12),
             Self::Mobile | Self::StoryPublisher => TimeDelta::days(90),
+            Self::MktX => TimeDelta::days(30),
         }
     }
 }
@@ -106,11 +111,11 @@ impl Sessions {
         &self.commander
     }
 
-    fn pool(&self) -> &PgPool {
+    pub(super) fn pool(&self) -> &PgPool {
         self.commander.log().database().pool()
     }
 
-    fn now(&self) -> DateTime<Utc> {
+    pub(super) fn now(&self) -> DateTime<Utc> {
         self.commander.clock().now()
     }
 

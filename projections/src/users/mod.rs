@@ -7,4 +7,4 @@ mod queries;
 
 pub use locale::locale;
 pub use projector::{UsersProjector, render};
-pub use queries::{USERS_MAX, UserFilter, UserSummary, administrators, count, list, summary};
+pub use queries::{USERS_MAX, UserFilter, UserSummary, administrators, count, list, name_by_email, summary};

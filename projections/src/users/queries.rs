@@ -111,3 +111,18 @@ pub async fn administrators(
     let rows = rows.fetch_all(db).await?;
     rows.iter().map(|row| row.id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
 }
+
+/// The name of the one user who has this address, in whatever account and letter case. `None` when nobody has it, or
+/// several do. Who logs in belongs to no account yet.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn name_by_email(db: impl PgExecutor<'_>, email: &str) -> Result<Option<String>, sqlx::Error> {
+    // A text with NUL, which PostgreSQL does not take, is nobody's address.
+    if email.contains('\0') {
+        return Ok(None);
+    }
+    let rows = sqlx::query_scalar!("SELECT user_name FROM users WHERE lower(email) = lower($1) LIMIT 2", email.trim());
+    let mut names = rows.fetch_all(db).await?;
+    Ok(if names.len() == 1 { names.pop() } else { None })
+}

@@ -24,3 +24,4 @@ CREATE TABLE users (
 CREATE INDEX users_by_created ON users (tenant_id, created_at, id);
 -- Not unique: names are claimed in the log, and names from before that may be double.
 CREATE INDEX users_by_name ON users (name_key);
+CREATE INDEX users_by_email ON users (lower(email)) WHERE email IS NOT NULL;
