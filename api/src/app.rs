@@ -186,6 +186,8 @@ impl App {
             secrets: secrets.clone(),
             outbox: self.outbox.clone(),
             public_url: settings.public_url(),
+            mail_is_sent: settings.mail.is_some(),
+            support_email: settings.support_email.clone(),
             read_wait: settings.read_wait,
         };
         let router = OpenApiRouter::with_openapi(openapi::base())

@@ -56,6 +56,7 @@ pub const ROUTES: &[Route] = &[
     // One's own account, or that of somebody else, by the second permission.
     socialhub("GET", "/api2/accounts", Authenticated),
     socialhub("POST", "/api2/accounts", Needs(&[EditAllAccounts])),
+    socialhub("POST", "/api2/accounts/register", Public),
     socialhub("GET", "/api2/accounts/linked", Needs(&[AssignTicket])),
     socialhub("GET", "/api2/accounts/customTags/list", Needs(&[EditAccountSalesSettings])),
     socialhub("POST", "/api2/accounts/updateAiThresholds", Needs(&[EditAccount, ViewAccountSettings])),

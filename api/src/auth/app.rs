@@ -77,9 +77,10 @@ impl DatabaseAppCredentials {
 }
 
 const FIND: &str = "
-    SELECT c.tenant_id, c.app_id
+    SELECT c.tenant_id, c.app_id, coalesce(account.expires_at <= $3, false) AS account_ended
     FROM app_credentials c
     JOIN app_access a USING (app_id)
+    LEFT JOIN accounts account ON account.id = c.tenant_id
     WHERE c.credential_hash = $1 AND c.kind = $2 AND c.revoked_at IS NULL
       AND (c.expires_at IS NULL OR c.expires_at > $3) AND a.closed_at IS NULL";
 
@@ -101,6 +102,9 @@ impl AppCredentials for DatabaseAppCredentials {
                 .fetch_optional(&self.pool)
                 .await?;
             let Some(row) = row else { return Ok(None) };
+            if row.try_get("account_ended")? {
+                return Err(CredentialsError::AccountEnded);
+            }
             let malformed = |_| CredentialsError::Malformed { column: "tenant_id" };
             let tenant = row.try_get::<&str, _>("tenant_id")?.parse().map_err(malformed)?;
             Ok(Some((tenant, AppId::from_uuid(row.try_get::<Uuid, _>("app_id")?))))

@@ -99,6 +99,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub enum CredentialsError {
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+    /// The token is good, and whose it is may not work any more.
+    #[error("the account has come to its end; whoever runs the service can reactivate it")]
+    AccountEnded,
     #[error("the user of a token has a malformed {column}")]
     Malformed { column: &'static str },
 }
@@ -127,9 +130,10 @@ impl DatabaseCredentials {
 
 const FIND: &str = "
     SELECT u.tenant_id, u.id, u.user_name, u.role, u.permissions, u.team_ids, u.read_only_channel_ids,
-           t.masked_by
+           t.masked_by, coalesce(a.expires_at <= $2, false) AS account_ended
     FROM access_tokens t
     JOIN users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id
+    LEFT JOIN accounts a ON a.id = t.tenant_id
     WHERE t.token_hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
 
 impl Credentials for DatabaseCredentials {
@@ -147,6 +151,10 @@ impl Credentials for DatabaseCredentials {
             let read_only: Vec<String> = row.try_get("read_only_channel_ids")?;
             let masked_by: Option<&str> = row.try_get("masked_by")?;
             let role: Role = row.try_get::<&str, _>("role")?.parse().map_err(|_| malformed("role"))?;
+            // Those who run the service are let in, or an ended account of theirs could not be opened again.
+            if row.try_get("account_ended")? && !role.is_operator() {
+                return Err(CredentialsError::AccountEnded);
+            }
             Ok(Some(Caller {
                 tenant: row.try_get::<&str, _>("tenant_id")?.parse().map_err(|_| malformed("tenant_id"))?,
                 user: row.try_get::<&str, _>("id")?.parse().map_err(|_| malformed("id"))?,
@@ -181,8 +189,7 @@ pub(crate) async fn authenticate(shell: &Arc<Shell>, headers: &HeaderMap, uri: &
     match shell.credentials.find(CredentialHash::of(&token), shell.clock.now()).await {
         Ok(Some(caller)) => Ok(caller),
         Ok(None) => Err(invalid("the access token is not, or no longer, valid")),
-        Err(CredentialsError::Database(error)) => Err(error.into()),
-        Err(error) => Err(ApiError::internal(&error)),
+        Err(error) => Err(principal::failed(error)),
     }
 }
 

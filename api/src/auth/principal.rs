@@ -12,7 +12,7 @@ use super::{
     AppCaller, AppCredential, Caller, CredentialHash, CredentialsError, TOKEN_CHARS_MAX, authenticate, invalid,
 };
 use crate::{
-    http::{ApiError, Shell, pairs},
+    http::{ApiError, ErrorCode, Shell, pairs},
     permissions::Surface,
 };
 
@@ -171,9 +171,10 @@ fn other_app() -> ApiError {
     invalid("the credentials are not for this app")
 }
 
-fn failed(error: CredentialsError) -> ApiError {
+pub(super) fn failed(error: CredentialsError) -> ApiError {
     match error {
         CredentialsError::Database(error) => error.into(),
+        error @ CredentialsError::AccountEnded => ApiError::new(ErrorCode::AccessDenied, error.to_string()),
         error @ CredentialsError::Malformed { .. } => ApiError::internal(&error),
     }
 }

@@ -264,6 +264,17 @@ pub struct Given {
     )]
     pub mail_from: Option<String>,
 
+    /// Address of whoever is told by mail what accounts ask for. Default: none; it is kept in the log alone
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_SUPPORT_EMAIL",
+        value_name = "ADDRESS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub support_email: Option<String>,
+
     /// Origins whose web pages may call from a browser, such as `https://planner.example`, with commas between them; `*`
     /// for all. Default: none
     #[arg(

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use palaver_commands::mail::{SmtpUrl, is_sender};
+use palaver_commands::mail::{SmtpUrl, is_address, is_sender};
 use url::Url;
 
 use super::{Check, Secret, Settings};
@@ -46,6 +46,14 @@ pub(super) fn public_url(check: &mut Check, given: Option<String>) -> Option<Str
     };
     check.fail("public_url", problem);
     None
+}
+
+pub(super) fn support(check: &mut Check, given: Option<String>) -> Option<String> {
+    let given = given?;
+    if !is_address(&given) {
+        check.fail("support_email", "must be an address alone, such as support@example.com");
+    }
+    Some(given)
 }
 
 pub(super) fn server(check: &mut Check, url: Option<&Secret>, from: Option<String>) -> Option<MailServer> {

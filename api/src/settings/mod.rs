@@ -126,6 +126,8 @@ pub struct Settings {
     pub public_url: Option<String>,
     /// `None`: mail is kept and not sent.
     pub mail: Option<MailServer>,
+    /// Who is told what accounts ask for.
+    pub support_email: Option<String>,
     /// Origins whose pages may call from a browser.
     pub cors_origins: Vec<CorsOrigin>,
 }
@@ -165,7 +167,7 @@ impl Given {
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
             network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
             rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
-            proxy_trusted, public_url, smtp_url, mail_from, cors_origins,
+            proxy_trusted, public_url, smtp_url, mail_from, support_email, cors_origins,
         }
     }
 
@@ -186,6 +188,7 @@ impl Given {
             check.fail("master_key", "must be 32 bytes, as 64 hex digits or as base64");
         }
         let public_url = mail::public_url(&mut check, self.public_url);
+        let support_email = mail::support(&mut check, self.support_email);
         let mail = mail::server(&mut check, self.smtp_url.as_ref(), self.mail_from);
         let ms = Duration::from_millis;
         let settings = Settings {
@@ -252,6 +255,7 @@ impl Given {
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
             public_url,
             mail,
+            support_email,
             cors_origins: check.all("cors_origins", &self.cors_origins.unwrap_or_default()),
         };
         if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
@@ -388,6 +392,7 @@ impl Settings {
             public_url = self.public_url,
             smtp_url = self.mail.as_ref().map(|mail| mail.server.without_credentials()),
             mail_from = self.mail.as_ref().map(|mail| &mail.from),
+            support_email = self.support_email,
             cors_origins = ?self.cors_origins,
             "settings"
         );

@@ -38,6 +38,10 @@ pub struct Socialhub {
     pub outbox: Outbox,
     /// What links to this service begin with, without a slash at its end.
     pub public_url: String,
+    /// Whether there is a mail server; else mail is kept to be read here.
+    pub mail_is_sent: bool,
+    /// Who is told of what accounts ask for.
+    pub support_email: Option<String>,
     /// How long a read waits for its read model.
     pub read_wait: Duration,
 }
@@ -78,6 +82,7 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(sandbox::items))
         .routes(routes!(whoami::whoami))
         .routes(routes!(accounts::list, accounts::create))
+        .routes(routes!(accounts::register))
         .routes(routes!(accounts::linked))
         .routes(routes!(accounts::custom_tags))
         .routes(routes!(accounts::thresholds))

@@ -43,7 +43,11 @@ fn answer(loaded: &Loaded<Account>) -> Result<AccountAnswer, CommandError> {
 }
 
 /// Registers an account with what differs from [`AccountState`]'s beginnings.
-async fn register(work: &mut Work, id: AccountId, new: AccountChanges) -> Result<AccountAnswer, CommandError> {
+pub(super) async fn register(
+    work: &mut Work,
+    id: AccountId,
+    new: AccountChanges,
+) -> Result<AccountAnswer, CommandError> {
     let name = new.name.clone().unwrap_or_default();
     work.handle::<Account>(id, AccountCommand::Register { id, name }).await?;
     let command = AccountCommand::Change { changes: Box::new(new), sales: true };

@@ -13,6 +13,7 @@ mod new_passwords;
 mod one_time;
 mod passwords;
 mod refresh;
+mod registration;
 mod second_factor;
 mod sessions;
 mod teams;
@@ -29,6 +30,7 @@ pub use new_passwords::ResetError;
 pub use one_time::{OneTimeTokens, Purpose};
 pub use passwords::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, Password, PasswordKept, PasswordRefused};
 pub use refresh::Refreshed;
+pub use registration::{Registered, Registration};
 pub use second_factor::{CodeCheck, PROPOSAL_LIFETIME, Proposal, SecondFactors};
 pub use sessions::{
     Attempt, Client, LOGIN_FAILURES_MAX, LOGIN_FAILURES_MINUTES, LOGIN_LOCKED_MINUTES, NewSession, PasswordCheck,

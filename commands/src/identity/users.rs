@@ -61,7 +61,7 @@ impl NewUser {
         }
     }
 
-    fn created(self, id: UserId, context: &CommandContext) -> UserCreated {
+    pub(super) fn created(self, id: UserId, context: &CommandContext) -> UserCreated {
         UserCreated {
             id,
             account_id: context.tenant,
@@ -306,7 +306,7 @@ impl Commander {
 }
 
 /// The user and their claim on the name, in one piece.
-async fn create(work: &mut Work, created: UserCreated) -> Result<UserAnswer, CommandError> {
+pub(super) async fn create(work: &mut Work, created: UserCreated) -> Result<UserAnswer, CommandError> {
     let (id, user_name) = (created.id, created.user_name.clone());
     let loaded = work.handle::<User>(id, UserCommand::Create(Box::new(created))).await?;
     match work.claim(ClaimKind::UserName, &user_name, id).await {

@@ -18,6 +18,6 @@ pub use mailer::{Mailer, MailerError, Outgoing};
 pub use message::{Locale, MailId, MailKind, MailMessage, NewMail};
 pub use outbox::{LISTED_MAX, ListedMail, MailError, MailState, Outbox, UnknownState};
 pub use retention::{CONTENT_KEPT_DAYS, MAILS_KEPT_DAYS};
-pub use smtp::{SmtpMailer, SmtpMailerError, SmtpUrl, SmtpUrlError, is_sender};
+pub use smtp::{SmtpMailer, SmtpMailerError, SmtpUrl, SmtpUrlError, is_address, is_sender};
 pub use template::Content;
 pub use worker::{MailWorker, MailWorkerSettings};

@@ -143,6 +143,11 @@ pub fn is_sender(text: &str) -> bool {
     text.parse::<Mailbox>().is_ok()
 }
 
+/// Whether mail can be sent to this: an address alone.
+pub fn is_address(text: &str) -> bool {
+    text.parse::<lettre::Address>().is_ok()
+}
+
 pub struct SmtpMailer {
     server: SmtpUrl,
     from: Mailbox,

@@ -297,3 +297,108 @@ async fn thresholds_are_set_where_a_feature_acts_on_them() {
     let body = json!({ "field": "smartAutoArchive.archive", "value": 0.5 });
     editor.post("/api2/accounts/updateAiThresholds").json(body).await.is(403, "InsufficientPermissions");
 }
+
+fn registration(user_name: &str) -> Value {
+    json!({
+        "firstName": "Ada",
+        "lastName": "Example",
+        "userName": user_name,
+        "password": "correct horse battery",
+        "email": "ada@example.com",
+        "locale": "de",
+        "company": "Ada & Co",
+        "phone": "+49 221 1",
+        "reCaptcha": "token",
+        "utm_source": "fair",
+    })
+}
+
+#[tokio::test]
+async fn whoever_registers_gets_an_account_on_trial_and_a_mail() {
+    let service = shared().await;
+    let account = service.account("Registrations").await;
+    let (anonymous, operator) = (account.anonymous(), account.as_role(Role::SuperAdmin).await);
+    let made = anonymous.post("/api2/accounts/register?campaign=spring&code=x1").json(registration("Ada-1")).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(
+        (made.text("name"), made.text("package"), made.text("locale")),
+        ("Ada & Co".into(), "TRIAL".into(), "de".into())
+    );
+    assert_eq!(made.body["customTags"], json!(["spring", "x1"]));
+    assert!(made.text("expirationTime") > hours_from_now(29 * 24));
+    assert!(!made.body.to_string().contains("correct horse"));
+    // No mail server is configured here, so the link is told; the mail waits in the outbox.
+    let (_, token) =
+        made.text("verificationLink").split_once("#token=").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let pool = service.pool().await;
+    let mails: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT kind, recipient, locale FROM mail_outbox WHERE tenant_id = $1")
+            .bind(made.id())
+            .fetch_all(&pool)
+            .await
+            .unwrap();
+    assert_eq!(mails, [("accountVerification".to_owned(), "ada@example.com".to_owned(), "de".to_owned())]);
+    let purposes: Vec<String> = sqlx::query_scalar("SELECT purpose FROM one_time_tokens WHERE tenant_id = $1")
+        .bind(made.id())
+        .fetch_all(&pool)
+        .await
+        .unwrap();
+    assert_eq!(purposes, ["verifyAccount"]);
+    for kept in ["SELECT string_agg(payload::text, '') FROM events", "SELECT string_agg(hash, '') FROM passwords"] {
+        let kept: String = sqlx::query_scalar(kept).fetch_one(&pool).await.unwrap();
+        assert!(!kept.contains("correct horse") && !kept.contains(&token), "no secret is kept in the clear");
+    }
+    let read = operator.get(&format!("/api2/accounts/{}", made.id())).await.ok().body;
+    assert_eq!((&read["name"], read.get("verificationLink")), (&json!("Ada & Co"), None));
+
+    // The name is taken, however it is written; nothing of the second account is there.
+    let again = anonymous.post("/api2/accounts/register").json(registration("ADA-1")).await;
+    assert_eq!(again.is(400, "ValidationError").body["errors"], json!({ "userName": ["taken"] }));
+    let planner = json!({ "firstName": "Bo", "lastName": "Example", "userName": "bo-1", "email": "bo@example.com",
+        "locale": "en", "reCaptcha": "token" });
+    let made = anonymous.post("/api2/accounts/register?cp-only=true").json(planner.clone()).await.ok();
+    assert_eq!(made.text("name"), "Bo Example");
+    let enabled = ["cp", "inbox", "ml"].map(|product| made.body["products"][product]["enabled"].clone());
+    assert_eq!(enabled, [json!(true), json!(false), json!(false)]);
+
+    let refused = anonymous.post("/api2/accounts/register").json(planner).await.is(400, "ValidationError");
+    assert_eq!(
+        refused.body["errors"],
+        json!({ "company": ["required"], "password": ["required"], "phone": ["required"] })
+    );
+    let mut weak = registration("cy-1");
+    weak["password"] = json!("short");
+    anonymous.post("/api2/accounts/register").json(weak).await.is(400, "PasswordCriteriaMismatch");
+    for (field, value, code) in
+        [("email", "cy", "invalidEmail"), ("locale", "xx", "invalidLocale"), ("userName", " ", "required")]
+    {
+        let mut wrong = registration("cy-1");
+        wrong[field] = json!(value);
+        let refused = anonymous.post("/api2/accounts/register").json(wrong).await.is(400, "ValidationError");
+        assert_eq!(refused.body["errors"][field], json!([code]), "{}", refused.body);
+    }
+    anonymous
+        .post("/api2/accounts/register?cp-only=perhaps")
+        .json(registration("cy-1"))
+        .await
+        .is(400, "BadRequestError");
+}
+
+#[tokio::test]
+async fn nobody_works_in_an_account_that_has_ended_but_operators() {
+    let service = shared().await;
+    let (ended, home) = (service.account("Ended").await, service.account("Home").await);
+    let (inside, operator) = (ended.as_role(Role::SuperAdmin).await, home.as_role(Role::SuperAdmin).await);
+    ended.admin().get("/api2/").await.ok();
+    let end = json!({ "expirationTime": hours_from_now(-1) });
+    let position = operator.patch(&path(&ended)).json(end).await.ok().position();
+    // The token's lookup follows as the read model does.
+    operator.get("/api2/accounts").after(position).await.ok();
+    let refused = ended.admin().get("/api2/").await.is(403, "AccessDenied");
+    assert!(refused.text("message").contains("end"), "{}", refused.body);
+    ended.admin().patch(&path(&ended)).json(json!({ "name": "Free" })).await.is(403, "AccessDenied");
+    inside.get("/api2/").await.ok();
+    let position = operator.put(&format!("{}/reactivate", path(&ended))).await.ok().position();
+    operator.get("/api2/accounts").after(position).await.ok();
+    ended.admin().get("/api2/").await.ok();
+}

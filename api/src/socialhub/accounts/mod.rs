@@ -7,12 +7,14 @@ mod body;
 mod linked;
 mod operation;
 mod own;
+mod register;
 
 pub(super) use linked::{__path_linked, linked};
 pub(super) use operation::{
     __path_archive, __path_create, __path_custom_tags, __path_reactivate, archive, create, custom_tags, reactivate,
 };
 pub(super) use own::{__path_get, __path_list, __path_patch, __path_thresholds, get, list, patch, thresholds};
+pub(super) use register::{__path_register, register};
 
 use axum::response::IntoResponse;
 use palaver_commands::{CommandContext, Outcome, identity::AccountAnswer};

@@ -1,13 +1,17 @@
 //! `/settings/features`: what the account has, may switch on, and may ask for.
 
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
+use palaver_commands::{
+    identity::AccountAnswer,
+    mail::{Locale, MailMessage, NewMail},
+};
 use palaver_domain::identity::{AccountState, Bundle, Feature, FeatureGroup, Package};
 use palaver_projections::accounts;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     auth::Caller,
-    http::{ApiError, ErrorBody, Json, ReadAfter},
+    http::{ApiError, ErrorBody, Json, ReadAfter, chain},
     socialhub::{
         SocialhubState,
         context::{Asked, written},
@@ -102,7 +106,23 @@ pub(in crate::socialhub) struct FeatureRequest {
     feature_name: String,
 }
 
-/// Ask for a feature. Whoever runs the service is told.
+/// The request stands in the log by now, and on the account for those who sell; a mail that can not be queued takes
+/// nothing of that back.
+async fn tell_support(state: &SocialhubState, user_name: &str, answer: &AccountAnswer, feature: Feature) {
+    let Some(recipient) = state.support_email.clone() else { return };
+    let message = MailMessage::FeatureRequest {
+        account_name: answer.account.name.clone(),
+        account_id: answer.account.id,
+        user_name: user_name.to_owned(),
+        feature: feature.as_str().to_owned(),
+    };
+    let mail = NewMail { tenant: answer.account.id, recipient, locale: Locale::default(), message };
+    if let Err(error) = state.outbox.queue(&state.pool, mail).await {
+        tracing::error!(%feature, cause = %chain(&error), "nobody was told that a feature was asked for");
+    }
+}
+
+/// Ask for a feature. Whoever runs the service is told by mail, when an address for that is set.
 #[utoipa::path(post, path = "/api2/settings/features/request", tag = "settings", operation_id = "requestFeature",
     request_body = FeatureRequest,
     responses((status = 200, description = "It is asked for."),
@@ -110,11 +130,15 @@ pub(in crate::socialhub) struct FeatureRequest {
         (status = 409, description = "It is active, or was asked for already.", body = ErrorBody)))]
 pub(in crate::socialhub) async fn request(
     State(state): State<SocialhubState>,
+    Caller { user_name, .. }: Caller,
     asked: Asked,
     Json(body): Json<FeatureRequest>,
 ) -> Result<impl IntoResponse, ApiError> {
     let feature = body.feature_name.parse().ok().filter(|feature: &Feature| feature.is_offered());
     let feature = feature.ok_or_else(|| ApiError::not_found("there is no such feature; see GET /settings/features"))?;
     let outcome = state.commander.request_feature(&asked.context, feature).await?;
+    if !outcome.replayed {
+        tell_support(&state, &user_name, &outcome.value, feature).await;
+    }
     Ok((StatusCode::OK, written(&outcome), ()))
 }
