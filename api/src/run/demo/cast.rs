@@ -10,7 +10,7 @@ use super::texts::Language;
 
 pub(super) const ACCOUNT: &str = "Acme";
 
-/// A person of the account. All of them see all channels.
+/// A person of the account. Which channels they see is for their teams to say; see `crews`.
 pub(super) struct Member {
     pub user_name: &'static str,
     pub role: Role,

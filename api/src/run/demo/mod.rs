@@ -11,6 +11,7 @@
 mod cast;
 mod content;
 mod credentials;
+mod crews;
 mod file;
 mod opening;
 mod plan;
@@ -37,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use self::{
     cast::{MEMBERS, OUTLETS},
     credentials::Credentials,
+    crews::CREWS,
     file::DemoFiles,
     opening::Opened,
     plan::Plan,
@@ -193,10 +195,12 @@ impl Filled {
             .iter()
             .zip(&opened.channels)
             .map(|(outlet, id)| json!({ "_id": id, "name": outlet.name, "socialNetwork": outlet.network }));
+        let teams = CREWS.iter().zip(&opened.teams).map(|(crew, id)| json!({ "_id": id, "name": crew.name }));
         json!({
             "url": url,
             "accountId": opened.account,
             "users": users.collect::<Vec<_>>(),
+            "teams": teams.collect::<Vec<_>>(),
             "channels": channels.collect::<Vec<_>>(),
         })
     }

@@ -1,4 +1,4 @@
-//! The opening of the demo's account: its registration, its people, its channels, each at its time.
+//! The opening of the demo's account: its registration, its people and their teams, its channels, each at its time.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use futures::FutureExt;
 use palaver_commands::{
     CommandContext, CommandError, Commander,
     channels::NewChannel,
-    identity::NewUser,
+    identity::{NewUser, TeamPatch},
+    posts::Planner,
     publishing::{Behaviour, SandboxNetwork},
 };
 use palaver_domain::{
-    AccountId, Actor, ChannelId, UserId,
-    identity::{Account, AccountCommand},
+    AccountId, Actor, ChannelId, TeamId, UserId,
+    identity::{Account, AccountCommand, Role},
 };
 use palaver_eventstore::{
     EventLog,
@@ -22,7 +23,8 @@ use palaver_eventstore::{
 
 use super::{
     DemoError,
-    cast::{ACCOUNT, FORGETFUL, MEMBERS, OUTLETS},
+    cast::{ACCOUNT, FORGETFUL, MEMBERS, Member, OUTLETS},
+    crews::{CREWS, Crew},
     plan::{Purpose, mixed},
 };
 
@@ -30,6 +32,7 @@ use super::{
 pub(super) struct Opened {
     pub account: AccountId,
     pub users: Vec<UserId>,
+    pub teams: Vec<TeamId>,
     pub channels: Vec<ChannelId>,
 }
 
@@ -84,8 +87,15 @@ pub(super) async fn open(
         users.push(commander.create_user(&CommandContext { actor, ..demo.clone() }, new).await?.value);
     }
 
+    let admin = users.first().copied().unwrap_or_default();
+    let by_admin = CommandContext { actor: Actor::User(admin), ..demo.clone() };
+    let mut teams = Vec::new();
+    for (number, crew) in (1..).zip(&CREWS) {
+        recorded.set(time + TimeDelta::hours(12) + TimeDelta::minutes(11) * number);
+        teams.push(gather(&commander, &by_admin, admin, crew, &users).await?);
+    }
+
     let mut channels = Vec::new();
-    let admin = Actor::User(users.first().copied().unwrap_or_default());
     for (number, outlet) in (1..).zip(&OUTLETS) {
         recorded.set(time + TimeDelta::days(1) + TimeDelta::minutes(9) * number);
         let new = NewChannel {
@@ -94,13 +104,31 @@ pub(super) async fn open(
             name: outlet.name.to_owned(),
             unique_name: Some(outlet.unique_name.to_owned()),
             image_url: None,
-            team_ids: Vec::new(),
+            team_ids: CREWS.iter().zip(&teams).filter(|(crew, _)| crew.shows(outlet)).map(|(_, id)| *id).collect(),
         };
-        let context = CommandContext { actor: admin.clone(), ..demo.clone() };
-        channels.push(commander.connect_channel(&context, new).await?.value.channel.id);
+        channels.push(commander.connect_channel(&by_admin, new).await?.value.channel.id);
     }
-    let opened = Opened { account, users, channels };
+    let opened = Opened { account, users, teams, channels };
     let sandbox = SandboxNetwork::new(log.database().clone(), Arc::new(recorded.clone()));
     sandbox.behave(account, opened.channel(FORGETFUL), Behaviour::Forgetful, 0).await.map_err(CommandError::from)?;
     Ok(opened)
+}
+
+/// A team with its members, and the one of them who looks after it.
+async fn gather(
+    commander: &Commander,
+    context: &CommandContext,
+    admin: UserId,
+    crew: &Crew,
+    users: &[UserId],
+) -> Result<TeamId, CommandError> {
+    let by = Planner { user: admin, role: Role::Admin, permissions: Role::Admin.permissions() };
+    let of = |wanted: &dyn Fn(&Member) -> bool| -> Vec<UserId> {
+        MEMBERS.iter().zip(users).filter(|(member, _)| wanted(member)).map(|(_, id)| *id).collect()
+    };
+    let id = commander.create_team(context, &by, crew.name.to_owned()).await?.value.team.id;
+    commander.add_users_to_team(context, &by, id, of(&|member| crew.has(member))).await?;
+    let admins = Some(of(&|member| member.user_name == crew.admin));
+    commander.change_team(context, &by, id, TeamPatch { admins, ..TeamPatch::default() }).await?;
+    Ok(id)
 }

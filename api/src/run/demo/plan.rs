@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
     cast::{COMPOSERS, FORGETFUL, MEMBERS, Member, OUTLETS, Outlet},
+    crews::{sees, sees_all},
     script,
 };
 
@@ -248,7 +249,7 @@ fn sketches(seed: u64, scale: u32, today: DateTime<Utc>) -> Vec<Sketch> {
 
 fn sketch(rng: &mut StdRng, course: Course, author: Option<usize>, today: DateTime<Utc>) -> Sketch {
     let author = author.unwrap_or_else(|| author_for(rng, course));
-    let outlets = if course == Course::Lost { vec![FORGETFUL] } else { outlets(rng, course) };
+    let outlets = if course == Course::Lost { vec![FORGETFUL] } else { outlets(rng, course, author) };
     let zone: Tz = MEMBERS.get(author).and_then(|member| member.zone.parse().ok()).unwrap_or(Tz::UTC);
     let publish_time = publish_time(rng, course, zone, today);
     let stagger = TimeDelta::minutes(*[0, 0, 0, 15, 30].choose(rng).unwrap_or(&0));
@@ -281,17 +282,19 @@ fn author_for(rng: &mut StdRng, course: Course) -> usize {
     let can = |member: &Member| match course {
         Course::PublishedAtOnce | Course::Withdrawn => member.is_manager(),
         Course::AwaitingApproval | Course::SentBack => member.writes() && !member.is_manager(),
+        Course::Lost => member.writes() && sees_all(member, &[FORGETFUL]),
         _ => member.writes(),
     };
     let authors: Vec<usize> = (0..MEMBERS.len()).filter(|&at| MEMBERS.get(at).is_some_and(can)).collect();
     authors.choose(rng).copied().unwrap_or_default()
 }
 
-fn outlets(rng: &mut StdRng, course: Course) -> Vec<usize> {
+fn outlets(rng: &mut StdRng, course: Course, author: usize) -> Vec<usize> {
     // People who publish by hand, as some stories on Instagram are, refuse nothing.
     let may_be_refused = matches!(course, Course::Refused | Course::RefusedAndRepeated);
     let usable = |outlet: &Outlet| {
-        !may_be_refused || !matches!(outlet.network, Network::Placeholders | Network::InstagramBusiness)
+        let fits = !may_be_refused || !matches!(outlet.network, Network::Placeholders | Network::InstagramBusiness);
+        fits && MEMBERS.get(author).is_some_and(|author| sees(author, outlet))
     };
     let usual: Vec<usize> =
         (0..OUTLETS.len()).filter(|&at| at != FORGETFUL && OUTLETS.get(at).is_some_and(usable)).collect();
@@ -380,6 +383,7 @@ mod tests {
         let mut scheduled: BTreeSet<(usize, usize)> = BTreeSet::new();
         for step in &plan.steps {
             let group = &plan.groups[step.group];
+            assert!(sees_all(&MEMBERS[step.actor], &group.outlets), "{step:?}");
             assert!(step.at < today && step.at > plan.opened + TimeDelta::days(2), "{step:?}");
             if step.action.is_composing() {
                 assert_eq!(step.actor, group.author);

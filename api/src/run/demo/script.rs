@@ -7,6 +7,7 @@ use rand::{Rng, rngs::StdRng, seq::SliceRandom};
 
 use super::{
     cast::{MEMBERS, Member},
+    crews::sees_all,
     plan::{Action, Course, Fate, Group, Purpose, Step, chance},
 };
 
@@ -68,11 +69,14 @@ impl Script<'_> {
         self.steps.push(Step { at, group: self.group, number, actor, action });
     }
 
-    /// Somebody other than the author.
+    /// Somebody other than the author, who sees all of the group.
     fn other(&mut self, can: fn(&Member) -> bool) -> usize {
-        let author = self.made.author;
-        let others: Vec<usize> =
-            MEMBERS.iter().enumerate().filter(|(at, member)| *at != author && can(member)).map(|(at, _)| at).collect();
+        let (author, outlets) = (self.made.author, &self.made.outlets);
+        let others = MEMBERS.iter().enumerate().filter(|(at, member)| {
+            let somebody_else = *at != author;
+            somebody_else && can(member) && sees_all(member, outlets)
+        });
+        let others: Vec<usize> = others.map(|(at, _)| at).collect();
         others.choose(&mut self.rng).copied().unwrap_or(author)
     }
 

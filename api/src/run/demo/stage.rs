@@ -33,6 +33,7 @@ use super::{
     DemoError,
     cast::{MEMBERS, Member, OUTLETS},
     content::{self, Message},
+    crews::sees,
     opening::Opened,
     plan::{Action, Fate, Group, Plan, Purpose, Step, chance, mixed},
     texts::Language,
@@ -269,7 +270,8 @@ impl<'a> Doing<'a> {
         let outlet = self.group.outlets.get(post).and_then(|&outlet| OUTLETS.get(outlet)).unwrap_or(&OUTLETS[0]);
         let mut message = chance(self.stage.seed, Purpose::Message, self.step.group as u64);
         let content = Message::draw(&mut message, self.language()).compose(&mut rng, outlet.network);
-        let writers: Vec<usize> = (0..MEMBERS.len()).filter(|&at| self.member(at).writes()).collect();
+        let can = |member: &Member| member.writes() && sees(member, outlet);
+        let writers: Vec<usize> = (0..MEMBERS.len()).filter(|&at| can(self.member(at))).collect();
         let mut somebody = |probability| {
             let chosen = rng.gen_bool(probability).then(|| writers.choose(&mut rng).copied()).flatten();
             chosen.map(|at| self.stage.opened.user(at))
