@@ -3,7 +3,6 @@
 use super::{Connection, Network};
 use crate::{AccountId, ChannelId, TeamId};
 
-#[expect(clippy::large_enum_variant, reason = "a channel is connected once, so nothing holds many of these")]
 #[derive(Clone, Debug)]
 pub enum ChannelCommand {
     Connect {

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Connection, Network};
 use crate::{AccountId, ChannelId, TeamId};
 
-#[expect(clippy::large_enum_variant, reason = "a channel is connected once, so nothing holds many of these")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum ChannelEvent {
