@@ -88,6 +88,9 @@ pub struct Ended {
     pub stderr: String,
 }
 
+/// Of every service on a database of its own, so that several can share one.
+pub const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
 impl ServiceOptions {
     /// `up`, `serve` or `work`; the last two need a database that somebody migrated.
     pub fn new(command: &'static str) -> Self {

@@ -66,13 +66,27 @@ impl AccessTokens {
     /// # Errors
     /// When it can not be signed, which is not known to happen.
     pub fn sign(&self, session: CredentialHash, user: UserId, now: DateTime<Utc>) -> Result<String, Error> {
+        self.sign_until(now + TimeDelta::seconds(ACCESS_TOKEN_SECONDS), session, user, now)
+    }
+
+    /// A token for a session, until then; for a place to try things, where nobody refreshes it.
+    ///
+    /// # Errors
+    /// As [`AccessTokens::sign`].
+    pub fn sign_until(
+        &self,
+        end: DateTime<Utc>,
+        session: CredentialHash,
+        user: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<String, Error> {
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: user,
             sid: hex::encode(session.as_bytes()),
             iat: now.timestamp(),
-            exp: (now + TimeDelta::seconds(ACCESS_TOKEN_SECONDS)).timestamp(),
+            exp: end.timestamp(),
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
     }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     app::App,
+    auth::AccessTokens,
     cli::UpArgs,
     server::{self, Ended, Shutdown},
     settings::Settings,
@@ -124,7 +125,10 @@ async fn run_all(
         // Before any worker runs: a publisher would take the demo's past for work that is overdue.
         let recipe = demo::Recipe { seed: args.demo_seed, scale: args.demo_scale };
         let stop = &started.shutdown.stop;
-        ready["demo"] = json!(demo::prepare(&started.app.commander, recipe, &settings.data, &url, stop).await?);
+        let app = &started.app;
+        let secrets = app.secrets.as_ref().ok_or(RunError::MasterKeyMissing("up"))?;
+        let tokens = AccessTokens::new(&secrets.signing_key);
+        ready["demo"] = json!(demo::prepare(&app.commander, &tokens, recipe, &settings.data, &url, stop).await?);
     }
     let settings = &settings.listening_at(listener.local_addr()?);
     let workers = start_workers(&started.app, settings)?;

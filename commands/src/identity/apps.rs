@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use palaver_domain::{
-    AppId, KeyId,
+    AccountId, AppId, KeyId,
     identity::{App, AppCommand, AppError, AppKey, AppState},
 };
 use palaver_eventstore::Loaded;
@@ -62,7 +62,7 @@ impl Commander {
             .await?;
         let mut db = self.log().database().pool().acquire().await?;
         let opened = outcome.value.app.id;
-        self.open_access(&mut db, context, opened).await?;
+        self.open_access(&mut db, context.tenant, opened).await?;
         Ok(outcome)
     }
 
@@ -89,7 +89,6 @@ impl Commander {
     ) -> Result<Told<AppKey>, CommandError> {
         let key_id = KeyId::from_uuid(self.ids().uuid());
         let prefix = AppState::key_prefix(key_id);
-        let secret = AppSecret::draw(&format!("{prefix}_"), self.ids());
         let outcome = self
             .run(context, move |work| {
                 let (NewKey { label, expires_at }, prefix) = (new.clone(), prefix.clone());
@@ -105,13 +104,61 @@ impl Commander {
         if outcome.replayed {
             return Ok(Told { outcome, secret: None });
         }
+        let secret = self.grant_app_key(context.tenant, app, key_id, outcome.value.expires_at).await?;
+        Ok(Told { outcome, secret: Some(secret) })
+    }
+
+    /// Draws the key that the log tells of under this id, and makes it known by its hash.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn grant_app_key(
+        &self,
+        tenant: AccountId,
+        app: AppId,
+        key_id: KeyId,
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Result<AppSecret, CommandError> {
+        let key = AppSecret::draw(&format!("{}_", AppState::key_prefix(key_id)), self.ids());
         let mut transaction = self.log().database().pool().begin().await?;
-        self.open_access(&mut transaction, context, app).await?;
-        let (tenant, expires_at) = (context.tenant, outcome.value.expires_at);
+        self.open_access(&mut transaction, tenant, app).await?;
         let new = NewCredential { tenant, app, kind: "api_key", key_id, expires_at };
+        self.keep_credential(&mut transaction, &new, &key).await?;
+        transaction.commit().await?;
+        Ok(key)
+    }
+
+    /// Draws the secret that the log tells of under this id, and makes it known by its hash, in place of the one before
+    /// and of what was got with it.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn grant_app_secret(
+        &self,
+        tenant: AccountId,
+        app: AppId,
+        key_id: KeyId,
+    ) -> Result<AppSecret, CommandError> {
+        let secret = AppSecret::draw("pas_", self.ids());
+        let mut transaction = self.log().database().pool().begin().await?;
+        self.open_access(&mut transaction, tenant, app).await?;
+        // Two who rotate at once take turns, so that one secret is left.
+        sqlx::query!("SELECT app_id FROM app_access WHERE app_id = $1 FOR UPDATE", app.uuid())
+            .fetch_one(&mut *transaction)
+            .await?;
+        sqlx::query!(
+            "UPDATE app_credentials SET revoked_at = $3
+             WHERE app_id = $1 AND tenant_id = $2 AND kind IN ('app_secret', 'app_token') AND revoked_at IS NULL",
+            app.uuid(),
+            tenant.to_string(),
+            self.clock().now(),
+        )
+        .execute(&mut *transaction)
+        .await?;
+        let new = NewCredential { tenant, app, kind: "app_secret", key_id, expires_at: None };
         self.keep_credential(&mut transaction, &new, &secret).await?;
         transaction.commit().await?;
-        Ok(Told { outcome, secret: Some(secret) })
+        Ok(secret)
     }
 
     /// Revokes a key: it opens nothing from now on.
@@ -154,7 +201,6 @@ impl Commander {
         app: AppId,
     ) -> Result<Told<AppAnswer>, CommandError> {
         let secret_id = KeyId::from_uuid(self.ids().uuid());
-        let secret = AppSecret::draw("pas_", self.ids());
         let outcome = self
             .run(context, move |work| {
                 async move {
@@ -167,25 +213,7 @@ impl Commander {
         if outcome.replayed {
             return Ok(Told { outcome, secret: None });
         }
-        let mut transaction = self.log().database().pool().begin().await?;
-        self.open_access(&mut transaction, context, app).await?;
-        // Two who rotate at once take turns, so that one secret is left.
-        sqlx::query!("SELECT app_id FROM app_access WHERE app_id = $1 FOR UPDATE", app.uuid())
-            .fetch_one(&mut *transaction)
-            .await?;
-        sqlx::query!(
-            "UPDATE app_credentials SET revoked_at = $3
-             WHERE app_id = $1 AND tenant_id = $2 AND kind IN ('app_secret', 'app_token') AND revoked_at IS NULL",
-            app.uuid(),
-            context.tenant.to_string(),
-            self.clock().now(),
-        )
-        .execute(&mut *transaction)
-        .await?;
-        let new =
-            NewCredential { tenant: context.tenant, app, kind: "app_secret", key_id: secret_id, expires_at: None };
-        self.keep_credential(&mut transaction, &new, &secret).await?;
-        transaction.commit().await?;
+        let secret = self.grant_app_secret(context.tenant, app, secret_id).await?;
         Ok(Told { outcome, secret: Some(secret) })
     }
 
@@ -221,16 +249,11 @@ impl Commander {
     }
 
     /// Makes sure of the row that an application's credentials hang on; a closed one stays closed.
-    async fn open_access(
-        &self,
-        db: &mut PgConnection,
-        context: &CommandContext,
-        app: AppId,
-    ) -> Result<(), sqlx::Error> {
+    async fn open_access(&self, db: &mut PgConnection, tenant: AccountId, app: AppId) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "INSERT INTO app_access (app_id, tenant_id) VALUES ($1, $2) ON CONFLICT (app_id) DO NOTHING",
             app.uuid(),
-            context.tenant.to_string(),
+            tenant.to_string(),
         )
         .execute(db)
         .await

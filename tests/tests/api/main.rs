@@ -4,11 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 mod accounts;
+mod apps;
 mod bad_input;
+mod bot_open_api;
+mod bots;
 mod channels;
 mod contacts;
 mod conventions;
 mod cp;
+mod mkt_x;
 mod permissions;
 mod rate_limits;
 mod sandbox;

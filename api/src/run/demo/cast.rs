@@ -9,6 +9,8 @@ use palaver_domain::{
 use super::texts::Language;
 
 pub(super) const ACCOUNT: &str = "Acme";
+/// What calls for the account when no person does.
+pub(super) const APP: &str = "Acme concierge";
 
 /// A person of the account. Which channels they see is for their teams to say; see `crews`.
 pub(super) struct Member {

@@ -28,8 +28,8 @@ use std::{
     time::Instant,
 };
 
-use chrono::{DateTime, NaiveTime, Utc};
-use palaver_commands::{CommandError, Commander};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use palaver_commands::{CommandError, Commander, identity::AppSecret};
 use palaver_domain::AccountId;
 use palaver_eventstore::{Database, EventFilter, EventLog, LogError, QUEUE_APPENDS_MAX, clock::ManualClock};
 use serde_json::{Value, json};
@@ -44,7 +44,10 @@ use self::{
     plan::Plan,
     stage::Stage,
 };
+use crate::auth::AccessTokens;
 
+/// How long the signed token lasts that the file tells: as long as anybody keeps a demo. Its session can be ended.
+const BEARER_LIFETIME: TimeDelta = TimeDelta::days(3_650);
 /// Connections for filling, beside the appender's.
 const CONNECTIONS: u32 = 8;
 
@@ -70,6 +73,8 @@ pub enum DemoError {
     Database(#[from] sqlx::Error),
     #[error("can not {action} {}", path.display())]
     File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error("a token can not be signed")]
+    Unsigned(#[from] jsonwebtoken::errors::Error),
     #[error("{} is not the JSON of a demo", path.display())]
     Malformed { path: PathBuf, source: serde_json::Error },
 }
@@ -88,6 +93,7 @@ pub(super) struct Recipe {
 /// When a demo was begun here and not finished, when this one can not be, or when `stop` ends it.
 pub(super) async fn prepare(
     commander: &Commander,
+    access_tokens: &AccessTokens,
     recipe: Recipe,
     data: &Path,
     url: &str,
@@ -99,7 +105,7 @@ pub(super) async fn prepare(
         let today = commander.clock().now().date_naive().and_time(NaiveTime::MIN).and_utc();
         files.begin(opening::account_id(recipe.seed))?;
         let filled = fill(commander, recipe, today, stop).await?;
-        files.finish(&filled.describe(url))?;
+        files.finish(&filled.describe(url, access_tokens, commander.clock().now())?)?;
         tracing::info!(
             posts = filled.posts,
             events = commander.log().head().await?,
@@ -132,6 +138,8 @@ async fn first_account(log: &EventLog) -> Result<Option<AccountId>, LogError> {
 struct Filled {
     opened: Opened,
     credentials: Vec<Credentials>,
+    app_key: AppSecret,
+    app_secret: AppSecret,
     posts: usize,
 }
 
@@ -160,7 +168,10 @@ async fn fill(
         commander.keep_password(database.pool(), opened.account, user, &credentials.kept).await?;
         commander.grant_token(opened.account, user, credentials.token_hash().as_bytes(), None).await?;
     }
-    Ok(Filled { opened, credentials, posts: plan.posts() })
+    let app = opened.app;
+    let app_key = commander.grant_app_key(opened.account, app.id, app.key, None).await?;
+    let app_secret = commander.grant_app_secret(opened.account, app.id, app.secret).await?;
+    Ok(Filled { opened, credentials, app_key, app_secret, posts: plan.posts() })
 }
 
 /// Everything that is in the log.
@@ -180,7 +191,7 @@ async fn perform(database: &Database, seed: u64, plan: &Plan, stop: &Cancellatio
 
 impl Filled {
     /// What `demo.json` says.
-    fn describe(&self, url: &str) -> Value {
+    fn describe(&self, url: &str, access_tokens: &AccessTokens, now: DateTime<Utc>) -> Result<Value, DemoError> {
         let opened = &self.opened;
         let users = MEMBERS.iter().zip(&opened.users).zip(&self.credentials).map(|((member, id), credentials)| {
             json!({
@@ -196,12 +207,21 @@ impl Filled {
             .zip(&opened.channels)
             .map(|(outlet, id)| json!({ "_id": id, "name": outlet.name, "socialNetwork": outlet.network }));
         let teams = CREWS.iter().zip(&opened.teams).map(|(crew, id)| json!({ "_id": id, "name": crew.name }));
-        json!({
+        // The first member runs the account.
+        let (Some(member), Some(admin)) = (MEMBERS.first(), self.credentials.first()) else {
+            return Err(DemoError::Plan("nobody runs the account"));
+        };
+        let end = now + BEARER_LIFETIME;
+        let signed = access_tokens.sign_until(end, admin.token_hash(), opened.user(0), now)?;
+        Ok(json!({
             "url": url,
             "accountId": opened.account,
             "users": users.collect::<Vec<_>>(),
             "teams": teams.collect::<Vec<_>>(),
             "channels": channels.collect::<Vec<_>>(),
-        })
+            "marketing": { "email": member.user_name, "password": admin.password, "bearer": signed },
+            "bots": { "appId": opened.app.id, "apiKey": self.app_key.expose(), "bearer": admin.token },
+            "botOpenApi": { "appId": opened.app.id, "appSecret": self.app_secret.expose() },
+        }))
     }
 }

@@ -12,8 +12,8 @@ use palaver_commands::{
     publishing::{Behaviour, SandboxNetwork},
 };
 use palaver_domain::{
-    AccountId, Actor, ChannelId, TeamId, UserId,
-    identity::{Account, AccountCommand, Role},
+    AccountId, Actor, AppId, ChannelId, KeyId, TeamId, UserId,
+    identity::{Account, AccountCommand, App, AppCommand, AppState, Role},
 };
 use palaver_eventstore::{
     EventLog,
@@ -23,7 +23,7 @@ use palaver_eventstore::{
 
 use super::{
     DemoError,
-    cast::{ACCOUNT, FORGETFUL, MEMBERS, Member, OUTLETS},
+    cast::{ACCOUNT, APP, FORGETFUL, MEMBERS, Member, OUTLETS},
     crews::{CREWS, Crew},
     plan::{Purpose, mixed},
 };
@@ -34,6 +34,15 @@ pub(super) struct Opened {
     pub users: Vec<UserId>,
     pub teams: Vec<TeamId>,
     pub channels: Vec<ChannelId>,
+    pub app: OpenedApp,
+}
+
+/// The application, and what it is known by; not what these say.
+#[derive(Clone, Copy)]
+pub(super) struct OpenedApp {
+    pub id: AppId,
+    pub key: KeyId,
+    pub secret: KeyId,
 }
 
 impl Opened {
@@ -54,6 +63,25 @@ fn ids(seed: u64) -> SeededIds {
 /// The id of the account that this seed makes.
 pub(super) fn account_id(seed: u64) -> AccountId {
     AccountId::from_bytes(ids(seed).object_id())
+}
+
+/// Registers the application with a key and a secret. Its ids are those of the seed; the key and the secret are drawn
+/// later, by chance.
+async fn register(commander: &Commander, context: &CommandContext) -> Result<OpenedApp, CommandError> {
+    let (id, account_id) = (AppId::from_uuid(commander.ids().uuid()), context.tenant);
+    let (key, secret) = (KeyId::from_uuid(commander.ids().uuid()), KeyId::from_uuid(commander.ids().uuid()));
+    let registered = commander.run(context, move |work| {
+        let (label, prefix) = ("demo".to_owned(), AppState::key_prefix(key));
+        let issue = AppCommand::IssueKey { key_id: key, label, prefix, expires_at: None };
+        async move {
+            work.handle::<App>(id, AppCommand::Register { id, account_id, name: APP.to_owned() }).await?;
+            work.handle::<App>(id, issue).await?;
+            work.handle::<App>(id, AppCommand::RotateSecret { secret_id: secret }).await.map(drop)
+        }
+        .boxed()
+    });
+    registered.await?;
+    Ok(OpenedApp { id, key, secret })
 }
 
 /// Opens the account at `time`; it takes its people less than two days.
@@ -108,7 +136,9 @@ pub(super) async fn open(
         };
         channels.push(commander.connect_channel(&by_admin, new).await?.value.channel.id);
     }
-    let opened = Opened { account, users, teams, channels };
+    recorded.set(time + TimeDelta::hours(28));
+    let app = register(&commander, &by_admin).await?;
+    let opened = Opened { account, users, teams, channels, app };
     let sandbox = SandboxNetwork::new(log.database().clone(), Arc::new(recorded.clone()));
     sandbox.behave(account, opened.channel(FORGETFUL), Behaviour::Forgetful, 0).await.map_err(CommandError::from)?;
     Ok(opened)

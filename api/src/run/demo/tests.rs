@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, env, path::PathBuf};
 
-use chrono::TimeDelta;
 use palaver_domain::{
     Actor,
     channels::Network,
@@ -18,6 +17,7 @@ use palaver_eventstore::{
 use sqlx::{Connection, PgConnection, Row};
 
 use super::*;
+use crate::app::SigningKey;
 
 const RECIPE: Recipe = Recipe { seed: 7, scale: 1 };
 
@@ -55,6 +55,10 @@ impl Process {
         self.tasks.drain().await;
         self.database.close().await;
     }
+}
+
+fn tokens() -> AccessTokens {
+    AccessTokens::new(&SigningKey::of(&"a".repeat(64).parse().unwrap()).unwrap())
 }
 
 /// Every post with its last status, as the events have it.
@@ -160,7 +164,7 @@ async fn a_demo_is_filled_once_and_the_same_each_time() {
     check_posts(&posts(&events), &sandbox_items(&one.database).await, today);
 
     // The credentials of the file are those of the database.
-    let demo = filled.describe("http://here");
+    let demo = filled.describe("http://here", &tokens(), today).unwrap();
     assert_eq!(demo["accountId"], json!(opening::account_id(RECIPE.seed)));
     for user in demo["users"].as_array().unwrap() {
         let token = crate::auth::CredentialHash::of(user["accesstoken"].as_str().unwrap());
@@ -169,6 +173,15 @@ async fn a_demo_is_filled_once_and_the_same_each_time() {
         let row = sqlx::query(found).bind(&token.as_bytes()[..]).fetch_one(one.database.pool()).await.unwrap();
         assert_eq!(json!(row.get::<String, _>("user_id")), user["_id"]);
         assert!(row.get::<String, _>("hash").starts_with("$argon2id$"));
+    }
+    let bots = &demo["bots"];
+    assert_eq!(bots["appId"], demo["botOpenApi"]["appId"]);
+    assert_eq!(demo["marketing"]["email"], demo["users"][0]["userName"]);
+    for (name, kind) in [(&bots["apiKey"], "api_key"), (&demo["botOpenApi"]["appSecret"], "app_secret")] {
+        let hash = crate::auth::CredentialHash::of(name.as_str().unwrap());
+        let found = "SELECT app_id::text, kind FROM app_credentials WHERE credential_hash = $1";
+        let row = sqlx::query(found).bind(&hash.as_bytes()[..]).fetch_one(one.database.pool()).await.unwrap();
+        assert_eq!((json!(row.get::<String, _>("app_id")), row.get::<&str, _>("kind")), (bots["appId"].clone(), kind));
     }
     one.close().await;
     two.close().await;
@@ -187,26 +200,26 @@ async fn a_log_that_is_not_empty_is_left_alone() {
     // Filled, and found again.
     let demo = Process::start(&postgres, "demo").await;
     let files = data.path().join("files");
-    let path = prepare(&demo.commander, RECIPE, &files, "http://first", &go_on).await.unwrap().unwrap();
+    let path = prepare(&demo.commander, &tokens(), RECIPE, &files, "http://first", &go_on).await.unwrap().unwrap();
     let told: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let head = demo.commander.log().head().await.unwrap();
     let other_recipe = Recipe { seed: 8, scale: 2 };
-    let again = prepare(&demo.commander, other_recipe, &files, "http://second", &go_on).await.unwrap();
+    let again = prepare(&demo.commander, &tokens(), other_recipe, &files, "http://second", &go_on).await.unwrap();
     assert_eq!(again.as_ref(), Some(&path));
     let mut expected = told.clone();
     expected["url"] = json!("http://second");
     assert_eq!(serde_json::from_str::<Value>(&std::fs::read_to_string(&path).unwrap()).unwrap(), expected);
     // Without its file, it is somebody's log like any other.
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(prepare(&demo.commander, RECIPE, &files, "http://third", &go_on).await.unwrap(), None);
+    assert_eq!(prepare(&demo.commander, &tokens(), RECIPE, &files, "http://third", &go_on).await.unwrap(), None);
     assert_eq!(demo.commander.log().head().await.unwrap(), head);
 
     // Cut short.
     let cut = Process::start(&postgres, "cut").await;
     let files = data.path().join("cut");
-    let error = prepare(&cut.commander, RECIPE, &files, "http://first", &stopped).await.unwrap_err();
+    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, "http://first", &stopped).await.unwrap_err();
     assert!(matches!(error, DemoError::Stopped), "{error}");
-    let error = prepare(&cut.commander, RECIPE, &files, "http://second", &go_on).await.unwrap_err();
+    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, "http://second", &go_on).await.unwrap_err();
     assert!(error.to_string().contains("demo.unfinished tells; delete the data directory"), "{error}");
     assert!(!files.join("demo.json").exists());
 

@@ -8,7 +8,7 @@ mod login;
 mod mask;
 mod password;
 mod permissions;
-mod totp;
+pub mod totp;
 
 use palaver_commands::identity::OneTimeTokens;
 use palaver_tests::{Account, Answer, Client, Person};

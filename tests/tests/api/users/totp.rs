@@ -11,7 +11,7 @@ use super::{PASSWORD, let_in, login, works};
 use crate::{now, shared};
 
 /// The app on a person's telephone.
-struct App(TOTP);
+pub struct App(TOTP);
 
 impl App {
     fn new(secret: &str) -> Self {
@@ -20,18 +20,18 @@ impl App {
         Self(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret, None, String::new()).unwrap())
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         self.0.generate(u64::try_from(now().timestamp()).unwrap())
     }
 
     /// A code of another time.
-    fn wrong(&self) -> String {
+    pub fn wrong(&self) -> String {
         self.0.generate(u64::try_from((now() - TimeDelta::hours(1)).timestamp()).unwrap())
     }
 }
 
 /// Lets so much time pass for a person that their app shows another code.
-async fn half_a_minute_passes(pool: &PgPool, person: &Person) {
+pub async fn half_a_minute_passes(pool: &PgPool, person: &Person) {
     sqlx::query("UPDATE totp_steps SET last_step = last_step - 10 WHERE user_id = $1")
         .bind(person.id())
         .execute(pool)
@@ -51,7 +51,7 @@ async fn by_code_with(client: &Client, jwt: &str, body: Value) -> Answer {
     client.with_token(jwt).post("/api2/users/totp/login").json(body).await
 }
 
-async fn set_up(person: &Person, pool: &PgPool) -> App {
+pub async fn set_up(person: &Person, pool: &PgPool) -> App {
     let generated = person.client.post("/api2/users/totp/generate").await.ok();
     let app = App::new(&generated.text("secret"));
     assert_eq!(verify(&person.client, &generated.text("jwt"), &app.code()).await.status, 204);
