@@ -174,6 +174,8 @@ pub enum AccountCommand {
         /// What the administrator is called, such as a mail address
         #[arg(long = "user", value_name = "NAME")]
         user_name: String,
+        #[command(flatten)]
+        person: PersonArgs,
     },
     /// Add a user to an account
     User {
@@ -182,10 +184,26 @@ pub enum AccountCommand {
         /// What the user is called, such as a mail address
         #[arg(long = "user", value_name = "NAME")]
         user_name: String,
-        /// ADMIN, SMM, CM, EDITOR or OBSERVER
+        /// Such as ADMIN, SMM, CM, EDITOR, OBSERVER, or SUPERADMIN for whoever runs the service
         #[arg(long)]
         role: String,
+        #[command(flatten)]
+        person: PersonArgs,
     },
+}
+
+/// Who a user is, besides their name for logging in.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct PersonArgs {
+    /// Where mail reaches the user; when left out, it goes to the user's name, if that is a mail address
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// Such as Ada
+    #[arg(long, value_name = "NAME")]
+    pub first_name: Option<String>,
+    /// Such as Example
+    #[arg(long, value_name = "NAME")]
+    pub last_name: Option<String>,
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]

@@ -26,11 +26,15 @@ pub(super) async fn run(settings: &Settings, args: &AccountArgs, out: &mut impl 
 }
 
 async fn act(app: &App, args: &AccountArgs) -> Result<serde_json::Value, RunError> {
-    let (account, user_name, role) = match &args.command {
-        AccountCommand::Create { name, user_name } => {
-            (app.commander.register_account(name.clone()).await?.value, user_name, Role::Admin)
+    let (account, user_name, role, person) = match &args.command {
+        AccountCommand::Create { name, user_name, person } => {
+            // Before there is an account that nobody could get into.
+            if app.commander.sessions().user_named(user_name).await?.is_some() {
+                return Err(RunError::Misused(format!("another user is called {user_name}; choose another name")));
+            }
+            (app.commander.register_account(name.clone()).await?.value, user_name, Role::Admin, person)
         }
-        AccountCommand::User { account, user_name, role } => {
+        AccountCommand::User { account, user_name, role, person } => {
             let account: AccountId =
                 account.parse().map_err(|error| RunError::Misused(format!("the account's id: {error}")))?;
             let role = role.parse().map_err(|_| {
@@ -38,22 +42,23 @@ async fn act(app: &App, args: &AccountArgs) -> Result<serde_json::Value, RunErro
                 RunError::Misused(format!("{role} is no role; roles are {}", all.join(", ")))
             })?;
             app.commander.account(account).await?;
-            (account, user_name, role)
+            (account, user_name, role, person)
         }
     };
-    let (user, token) = add_user(app, account, user_name, role).await?;
+    let new = NewUser {
+        email: person.email.clone(),
+        first_name: person.first_name.clone().unwrap_or_default(),
+        last_name: person.last_name.clone().unwrap_or_default(),
+        ..NewUser::named(user_name, role)
+    };
+    let (user, token) = add_user(app, account, new).await?;
     Ok(json!({ "accountId": account, "userId": user, "userName": user_name, "role": role, "accesstoken": token }))
 }
 
 /// Creates a user with a token, which is told here and never again.
-pub(super) async fn add_user(
-    app: &App,
-    account: AccountId,
-    user_name: &str,
-    role: Role,
-) -> Result<(UserId, String), RunError> {
+async fn add_user(app: &App, account: AccountId, new: NewUser) -> Result<(UserId, String), RunError> {
     let context = CommandContext::system(account, "setup");
-    let user = app.commander.create_user(&context, NewUser::named(user_name, role)).await?.value;
+    let user = app.commander.create_user(&context, new).await?.value;
     let token = app.ids.secret();
     app.commander.grant_token(account, user, CredentialHash::of(&token).as_bytes(), None).await?;
     Ok((user, token))

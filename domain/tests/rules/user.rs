@@ -234,3 +234,228 @@ fn nothing_happens_to_a_user_who_is_not_there_or_deleted() {
     let again = UserCommand::Create(Box::new(ann(Role::Cm)));
     given(deleted()).when(again).then_expect_error(UserError::AlreadyExists);
 }
+
+mod updates {
+    use palaver_domain::identity::{
+        Account, AccountEvent, AccountState, Editor, FailedUpdate, Feature, MobileDevice, PasswordFacts, UpdateFacts,
+        UpdateRefusal, UpdateRefusal::*, UserUpdate,
+    };
+
+    use super::*;
+
+    fn account(off: &[Feature]) -> AccountState {
+        use cqrs_es::Aggregate;
+        let mut account = Account::default();
+        account.apply(AccountEvent::Registered { id: AccountId::default(), name: "Acme".to_owned() });
+        let features = off.iter().map(|feature| (*feature, false)).collect();
+        account.apply(AccountEvent::FeaturesChanged { features });
+        account.0.unwrap()
+    }
+
+    /// User 1 is who asks; user 2 is Ann.
+    fn by(role: Role, number: u8) -> UpdateFacts {
+        UpdateFacts {
+            editor: Editor { id: user(number), role, permissions: role.permissions() },
+            account: account(&[]),
+            unknown_teams: vec![],
+            unknown_channels: vec![],
+            channels_closed_to_editor: vec![],
+        }
+    }
+
+    fn update(update: UserUpdate, facts: UpdateFacts) -> UserCommand {
+        UserCommand::Update { update: Box::new(update), facts: Box::new(facts) }
+    }
+
+    fn refused(reasons: &[(&'static str, UpdateRefusal)]) -> UserError {
+        UserError::Refused(reasons.iter().map(|&(key, reason)| FailedUpdate { key, reason }).collect())
+    }
+
+    fn named(name: &str) -> Details {
+        Details { first_name: Some(name.to_owned()), ..Details::default() }
+    }
+
+    #[test]
+    fn everybody_changes_themselves_and_others_by_permission_and_rank() {
+        let renamed = || vec![UserEvent::DetailsChanged(named("Anna"))];
+        let rename = |facts| update(UserUpdate { details: named("Anna"), ..UserUpdate::default() }, facts);
+        given(created(Role::Observer)).when(rename(by(Role::Observer, 2))).then_expect_events(renamed());
+        given(created(Role::Smm)).when(rename(by(Role::Admin, 1))).then_expect_events(renamed());
+        given(created(Role::Cm)).when(rename(by(Role::Smm, 1))).then_expect_error(UserError::EditUsersMissing);
+        given(created(Role::SuperAdmin)).when(rename(by(Role::Admin, 1))).then_expect_error(UserError::OutOfReach);
+        given(created(Role::SuperAdminViewer))
+            .when(rename(by(Role::Admin, 1)))
+            .then_expect_error(UserError::OutOfReach);
+    }
+
+    #[test]
+    fn all_changes_are_told_in_one_piece_and_administrators_have_nothing_closed() {
+        let device = MobileDevice { id: "phone".to_owned(), token_ref: "ref".to_owned() };
+        let everything = UserUpdate {
+            details: named("Anna"),
+            settings: Some(Map::from_iter([("a".to_owned(), json!(1))])),
+            team_ids: Some(vec![TeamId::default()]),
+            role: Some(Role::Admin),
+            password: Some(PasswordFacts { meets_criteria: true, old_is_right: None, is_the_old_one: false }),
+            ..UserUpdate::default()
+        };
+        let closed = UserEvent::ReadOnlyChannelsChanged { channel_ids: vec![ChannelId::default()] };
+        given([created(Role::Cm), vec![closed]].concat())
+            .when(update(everything, by(Role::Admin, 1)))
+            .then_expect_events(vec![
+                UserEvent::DetailsChanged(named("Anna")),
+                UserEvent::SettingsChanged { settings: Map::from_iter([("a".to_owned(), json!(1))]) },
+                UserEvent::RoleChanged { role: Role::Admin },
+                UserEvent::TeamsChanged { team_ids: vec![TeamId::default()] },
+                UserEvent::ReadOnlyChannelsChanged { channel_ids: vec![] },
+                UserEvent::PasswordChanged,
+            ]);
+        let with_device = || UserUpdate { mobile_device: Some(device.clone()), ..UserUpdate::default() };
+        let registered =
+            vec![UserEvent::MobileDeviceRegistered { device_id: "phone".to_owned(), token_ref: "ref".to_owned() }];
+        given(created(Role::Cm)).when(update(with_device(), by(Role::Cm, 2))).then_expect_events(registered);
+        let error = UserError::Invalid(fields(&[("mobileDevice", &["onlyForOneself"])]));
+        given(created(Role::Cm)).when(update(with_device(), by(Role::Admin, 1))).then_expect_error(error);
+    }
+
+    #[test]
+    fn everything_that_speaks_against_a_change_is_told_at_once() {
+        let wrong = UserUpdate {
+            details: named("Anna"),
+            role: Some(Role::SuperAdmin),
+            team_ids: Some(vec![TeamId::default()]),
+            read_only_channel_ids: Some(vec![ChannelId::default()]),
+            password: Some(PasswordFacts { meets_criteria: false, old_is_right: None, is_the_old_one: false }),
+            ..UserUpdate::default()
+        };
+        let facts = UpdateFacts {
+            unknown_teams: vec![TeamId::default()],
+            unknown_channels: vec![ChannelId::default()],
+            channels_closed_to_editor: vec![ChannelId::default()],
+            ..by(Role::Cm, 2)
+        };
+        given(created(Role::Cm)).when(update(wrong, facts)).then_expect_error(refused(&[
+            ("role", UpdatingOwnRole),
+            ("role", UpdatingRoleAsNonAdmin),
+            ("role", InvalidRole),
+            ("teams", TeamNotFound),
+            ("teams", CantUpdateOwnPermissions),
+            ("oldPassword", OldPasswordMissing),
+            ("password", InvalidPassword),
+            ("readOnlyChannelIds", NoReadOnlyChannelsForAdmins),
+            ("readOnlyChannelIds", CantUpdateOwnPermissions),
+            ("readOnlyChannelIds", ChannelDoesNotExist),
+            ("readOnlyChannelIds", UpdatingUserMissingWriteAccess),
+        ]));
+    }
+
+    #[test]
+    fn an_own_password_takes_the_old_one() {
+        let change = |old_is_right, is_the_old_one, meets_criteria, facts| {
+            let password = Some(PasswordFacts { meets_criteria, old_is_right, is_the_old_one });
+            update(UserUpdate { password, ..UserUpdate::default() }, facts)
+        };
+        for (old, same, good, reason) in [
+            (None, false, true, ("oldPassword", OldPasswordMissing)),
+            (Some(false), false, true, ("oldPassword", IncorrectPassword)),
+            // Only who knows the old one learns that it is the same.
+            (Some(false), true, true, ("oldPassword", IncorrectPassword)),
+            (Some(true), true, true, ("password", PasswordSameAsOldPassword)),
+            (Some(true), false, false, ("password", InvalidPassword)),
+        ] {
+            let command = change(old, same, good, by(Role::Cm, 2));
+            given(created(Role::Cm)).when(command).then_expect_error(refused(&[reason]));
+        }
+        let changed = || vec![UserEvent::PasswordChanged];
+        let command = change(Some(true), false, true, by(Role::Cm, 2));
+        given(created(Role::Cm)).when(command).then_expect_events(changed());
+        let command = change(None, false, true, by(Role::Admin, 1));
+        given(created(Role::Cm)).when(command).then_expect_events(changed());
+    }
+
+    #[test]
+    fn who_is_no_administrator_needs_a_team_where_there_are_teams() {
+        let become_cm = || UserUpdate { role: Some(Role::Cm), ..UserUpdate::default() };
+        let needed = || refused(&[("teams", NonAdminMustBePartOfTeam)]);
+        given(created(Role::Admin)).when(update(become_cm(), by(Role::Admin, 1))).then_expect_error(needed());
+        let without = UpdateFacts { account: account(&[Feature::Teams]), ..by(Role::Admin, 1) };
+        let changed = || vec![UserEvent::RoleChanged { role: Role::Cm }];
+        given(created(Role::Admin)).when(update(become_cm(), without)).then_expect_events(changed());
+        // Who has been without one so far may stay so.
+        given(created(Role::Smm)).when(update(become_cm(), by(Role::Admin, 1))).then_expect_events(changed());
+        let leave = || UserUpdate { team_ids: Some(vec![]), ..UserUpdate::default() };
+        let in_a_team = || {
+            let joined = UserEvent::TeamsChanged { team_ids: vec![TeamId::default()] };
+            [created(Role::Cm), vec![joined]].concat()
+        };
+        given(in_a_team()).when(update(leave(), by(Role::Admin, 1))).then_expect_error(needed());
+        given(created(Role::Cm)).when(update(leave(), by(Role::Admin, 1))).then_expect_events(vec![]);
+    }
+
+    #[test]
+    fn a_role_is_what_the_account_has_and_the_editor_holds() {
+        let become_role = |role| UserUpdate { role: Some(role), ..UserUpdate::default() };
+        let invalid = || refused(&[("role", InvalidRole)]);
+        let operator = update(become_role(Role::SuperAdmin), by(Role::Admin, 1));
+        given(created(Role::Cm)).when(operator).then_expect_error(invalid());
+        let operator = update(become_role(Role::SuperAdmin), by(Role::SuperAdmin, 1));
+        let made = vec![UserEvent::RoleChanged { role: Role::SuperAdmin }];
+        given(created(Role::Cm)).when(operator).then_expect_events(made);
+        let without = UpdateFacts { account: account(&[Feature::CustomPermissions]), ..by(Role::Admin, 1) };
+        let custom = update(become_role(Role::Custom), without);
+        given(created(Role::Cm)).when(custom).then_expect_error(invalid());
+        // The role one has is no change, whoever says it.
+        given(created(Role::Cm)).when(update(become_role(Role::Cm), by(Role::Cm, 2))).then_expect_events(vec![]);
+    }
+
+    #[test]
+    fn permissions_are_granted_by_who_holds_them_and_where_the_account_has_them() {
+        let chosen = Permissions::of(&[Permission::ViewPosts, Permission::ViewTemplates]);
+        let grant = |permissions, team_ids, facts| UserCommand::Grant { permissions, team_ids, facts: Box::new(facts) };
+        let admin = || by(Role::Admin, 1);
+        let event = || vec![UserEvent::PermissionsChosen { permissions: chosen }];
+        given(created(Role::Cm)).when(grant(chosen, None, admin())).then_expect_events(event());
+        let own = grant(chosen, None, by(Role::Admin, 2));
+        given(created(Role::Admin)).when(own).then_expect_error(UserError::OwnPermissions);
+        let operators = Permissions::of(&[Permission::EditAllAccounts]);
+        let error = UserError::Invalid(fields(&[("permissions", &["notCustomizable"])]));
+        given(created(Role::Cm)).when(grant(operators, None, admin())).then_expect_error(error);
+        let mut lesser = admin();
+        lesser.editor.permissions = lesser.editor.permissions.without(&[Permission::ViewTemplates]);
+        given(created(Role::Editor)).when(grant(chosen, None, lesser)).then_expect_error(UserError::MoreThanHeld);
+        for (feature, error) in [
+            (Feature::CustomPermissions, UserError::CustomPermissionsOff),
+            (Feature::Templates, UserError::PermissionUnmet(Permission::ViewTemplates)),
+        ] {
+            let facts = UpdateFacts { account: account(&[feature]), ..admin() };
+            given(created(Role::Cm)).when(grant(chosen, None, facts)).then_expect_error(error);
+        }
+        given(created(Role::Admin)).when(grant(chosen, None, admin())).then_expect_error(UserError::TeamMissing);
+        let team_ids = vec![TeamId::default()];
+        let events = [vec![UserEvent::TeamsChanged { team_ids: team_ids.clone() }], event()].concat();
+        given(created(Role::Admin)).when(grant(chosen, Some(team_ids), admin())).then_expect_events(events);
+    }
+
+    #[test]
+    fn an_editor_creates_within_what_they_hold_and_the_account_may_have() {
+        use cqrs_es::Aggregate;
+        let editor = |role: Role| by(role, 1).editor;
+        let account = account(&[Feature::CustomPermissions]);
+        assert_eq!(editor(Role::Admin).may_create(Role::Admin, &account, 1_000), Ok(()));
+        let operator = editor(Role::Admin).may_create(Role::SuperAdminViewer, &account, 1);
+        assert_eq!(operator, Err(UserError::MoreThanHeld));
+        let custom = editor(Role::Admin).may_create(Role::Custom, &account, 1);
+        assert_eq!(custom, Err(UserError::CustomPermissionsOff));
+        let mut limited = Account(Some(account));
+        let limits = palaver_domain::identity::Limits { users: Some(3), ..Default::default() };
+        limited.apply(AccountEvent::LimitsChanged { limits });
+        let limited = limited.0.unwrap();
+        assert_eq!(editor(Role::Admin).may_create(Role::Cm, &limited, 2), Ok(()));
+        assert_eq!(editor(Role::Admin).may_create(Role::Cm, &limited, 3), Err(UserError::TooManyUsers(3)));
+        let ann = state(created(Role::Cm));
+        assert_eq!(editor(Role::Admin).may_delete(&ann), Ok(()));
+        assert_eq!(by(Role::Admin, 2).editor.may_delete(&ann), Err(UserError::DeletingOneself));
+        let operator = state(created(Role::SuperAdmin));
+        assert_eq!(editor(Role::Admin).may_delete(&operator), Err(UserError::OutOfReach));
+    }
+}

@@ -1,9 +1,10 @@
 //! Who and what there is in the demo before the first post: the account, its people, its channels. Names are those of
 //! roles and places, so nobody real is meant.
 
+use palaver_commands::identity::NewUser;
 use palaver_domain::{
     channels::{Connection, Network},
-    identity::Role,
+    identity::{Permission, Permissions, Role},
 };
 
 use super::texts::Language;
@@ -15,6 +16,8 @@ pub(super) const APP: &str = "Acme concierge";
 /// A person of the account. Which channels they see is for their teams to say; see `crews`.
 pub(super) struct Member {
     pub user_name: &'static str,
+    pub first_name: &'static str,
+    pub last_name: &'static str,
     pub role: Role,
     pub language: Language,
     pub zone: &'static str,
@@ -26,28 +29,65 @@ impl Member {
         matches!(self.role, Role::Admin | Role::Smm)
     }
 
+    /// Whether posts of the demo are theirs. People of other roles are there to be logged in as.
     pub fn writes(&self) -> bool {
-        self.role != Role::Observer
+        self.is_manager() || matches!(self.role, Role::Cm | Role::Editor)
+    }
+
+    pub fn new_user(&self) -> NewUser {
+        NewUser {
+            email: Some(self.user_name.to_owned()),
+            first_name: self.first_name.to_owned(),
+            last_name: self.last_name.to_owned(),
+            locale: self.language.locale(),
+            permissions: (self.role == Role::Custom).then_some(CHOSEN),
+            ..NewUser::named(self.user_name, self.role)
+        }
     }
 }
 
-const fn member(user_name: &'static str, role: Role, language: Language, zone: &'static str) -> Member {
-    Member { user_name, role, language, zone }
+const fn member(
+    user_name: &'static str,
+    (first_name, last_name): (&'static str, &'static str),
+    role: Role,
+    language: Language,
+    zone: &'static str,
+) -> Member {
+    Member { user_name, first_name, last_name, role, language, zone }
 }
+
+/// What was chosen for the one whose role is `CUSTOM`: to look at what is planned, and at who and what there is.
+const CHOSEN: Permissions = Permissions::of(&[
+    Permission::ViewPosts,
+    Permission::ViewCampaigns,
+    Permission::ViewChannels,
+    Permission::ViewUsers,
+    Permission::ViewAnalytics,
+]);
 
 /// The last CM and the last EDITOR are the ones who are in the middle of composing, so that the first user of every
 /// role has a free workbench.
-pub(super) const MEMBERS: [Member; 10] = [
-    member("admin@acme.example", Role::Admin, Language::English, "Europe/London"),
-    member("social-emea@acme.example", Role::Smm, Language::German, "Europe/Berlin"),
-    member("social-americas@acme.example", Role::Smm, Language::English, "America/New_York"),
-    member("social-apac@acme.example", Role::Smm, Language::Japanese, "Asia/Tokyo"),
-    member("community-emea@acme.example", Role::Cm, Language::French, "Europe/Paris"),
-    member("community-americas@acme.example", Role::Cm, Language::Spanish, "America/Mexico_City"),
-    member("editor-emea@acme.example", Role::Editor, Language::German, "Europe/Berlin"),
-    member("editor-americas@acme.example", Role::Editor, Language::English, "America/Chicago"),
-    member("editor-brasil@acme.example", Role::Editor, Language::Portuguese, "America/Sao_Paulo"),
-    member("reports@acme.example", Role::Observer, Language::English, "Europe/London"),
+#[rustfmt::skip]
+pub(super) const MEMBERS: [Member; 19] = [
+    member("admin@acme.example", ("Acme", "Administration"), Role::Admin, Language::English, "Europe/London"),
+    member("social-emea@acme.example", ("Social", "EMEA"), Role::Smm, Language::German, "Europe/Berlin"),
+    member("social-americas@acme.example", ("Social", "Americas"), Role::Smm, Language::English, "America/New_York"),
+    member("social-apac@acme.example", ("Social", "APAC"), Role::Smm, Language::Japanese, "Asia/Tokyo"),
+    member("community-emea@acme.example", ("Community", "EMEA"), Role::Cm, Language::French, "Europe/Paris"),
+    member("community-americas@acme.example", ("Community", "Americas"), Role::Cm, Language::Spanish, "America/Mexico_City"),
+    member("editor-emea@acme.example", ("Editor", "EMEA"), Role::Editor, Language::German, "Europe/Berlin"),
+    member("editor-americas@acme.example", ("Editor", "Americas"), Role::Editor, Language::English, "America/Chicago"),
+    member("editor-brasil@acme.example", ("Editor", "Brasil"), Role::Editor, Language::Portuguese, "America/Sao_Paulo"),
+    member("reports@acme.example", ("Reports", "London"), Role::Observer, Language::English, "Europe/London"),
+    member("operator@acme.example", ("Palaver", "Operator"), Role::SuperAdmin, Language::English, "Europe/London"),
+    member("operator-viewer@acme.example", ("Palaver", "Viewer"), Role::SuperAdminViewer, Language::English, "Europe/London"),
+    member("social-ads@acme.example", ("Social", "Ads"), Role::SmmAa, Language::English, "America/New_York"),
+    member("social-agency@acme.example", ("Social", "Agency"), Role::SmmWoi, Language::German, "Europe/Vienna"),
+    member("community-agency@acme.example", ("Community", "Agency"), Role::CmWoi, Language::French, "Europe/Brussels"),
+    member("dispatch@acme.example", ("Dispatch", "EMEA"), Role::Assigner, Language::English, "Europe/Dublin"),
+    member("figures@acme.example", ("Figures", "London"), Role::Reporter, Language::English, "Europe/London"),
+    member("ads@acme.example", ("Ads", "Americas"), Role::Advert, Language::English, "America/Chicago"),
+    member("guest@acme.example", ("Guest", "Press"), Role::Custom, Language::English, "Europe/London"),
 ];
 
 /// Those whose workbench holds what they are composing when the demo begins.

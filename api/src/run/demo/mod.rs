@@ -197,6 +197,8 @@ impl Filled {
             json!({
                 "_id": id,
                 "userName": member.user_name,
+                "firstName": member.first_name,
+                "lastName": member.last_name,
                 "password": credentials.password,
                 "role": member.role,
                 "accesstoken": credentials.token,

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use palaver_commands::{
     CommandContext, CommandError, Commander,
     channels::NewChannel,
-    identity::{NewUser, TeamPatch},
+    identity::TeamPatch,
     posts::Planner,
     publishing::{Behaviour, SandboxNetwork},
 };
@@ -111,8 +111,8 @@ pub(super) async fn open(
         recorded.set(time + TimeDelta::minutes(17) * number);
         // The first one is made with the account and makes the others.
         let actor = users.first().map_or_else(|| demo.actor.clone(), |&admin| Actor::User(admin));
-        let new = NewUser::named(member.user_name, member.role);
-        users.push(commander.create_user(&CommandContext { actor, ..demo.clone() }, new).await?.value);
+        let context = CommandContext { actor, ..demo.clone() };
+        users.push(commander.create_user(&context, member.new_user()).await?.value);
     }
 
     let admin = users.first().copied().unwrap_or_default();

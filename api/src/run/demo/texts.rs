@@ -1,6 +1,8 @@
 //! What the demo's posts and comments say, by language. How phrases become a network's content is in
 //! [`super::content`].
 
+use palaver_domain::Locale;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Language {
     English,
@@ -23,6 +25,15 @@ pub(super) struct Phrases {
 }
 
 impl Language {
+    /// The one that Palaver speaks to such a person in.
+    pub const fn locale(self) -> Locale {
+        match self {
+            Self::German => Locale::De,
+            Self::French => Locale::Fr,
+            Self::English | Self::Spanish | Self::Portuguese | Self::Japanese => Locale::En,
+        }
+    }
+
     pub const fn phrases(self) -> &'static Phrases {
         match self {
             Self::English => &ENGLISH,

@@ -256,7 +256,7 @@ async fn a_device_has_one_token_in_the_vault() {
     let device =
         |id: &str, token: &str| user.patch(&path(&user)).json(json!({ "mobileDevice": { "id": id, "token": token } }));
     device("a", "canary-1").await.ok();
-    assert_eq!(kept().await, 1_i64);
+    assert_eq!(kept().await, 1);
     device("a", "canary-2").key("device").await.ok();
     assert_eq!(kept().await, 1, "the old token is gone");
     assert!(device("a", "canary-2").key("device").await.ok().replayed());
