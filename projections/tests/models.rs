@@ -10,7 +10,10 @@ use cqrs_es::Aggregate;
 use palaver_domain::{
     AccountId, Actor, ChannelId, ContactId, FeedItemId, PostId, TeamId, UserId,
     channels::{Channel, ChannelEvent, Connection, Network},
-    identity::{Contact, ContactEvent, Locale, Role, Team, TeamEvent, User, UserCreated, UserEvent},
+    identity::{
+        Contact, ContactEvent, Details, Locale, Permission, Permissions, Role, Team, TeamEvent, User, UserCreated,
+        UserEvent,
+    },
     posts::{ChannelRef, FailureReason, Post, PostEvent},
 };
 use palaver_eventstore::StreamId;
@@ -22,6 +25,7 @@ use palaver_projections::{
     posts::Order,
     publish_schedule::{take_due, take_unresolved},
     teams,
+    users::{self, UserFilter},
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{Process, TestDatabase, encode, object_id, test_database};
@@ -346,6 +350,43 @@ async fn a_user_is_known_with_role_and_teams() {
     let teams = team_ids.iter().map(ToString::to_string).collect();
     let (id, tenant, name) = (bench.user.to_string(), bench.tenant.to_string(), "Grüße@Example.com".to_owned());
     assert_eq!(known, [(id, tenant, name, "SMM".to_owned(), teams)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_looks_as_their_events_say_and_is_gone_when_deleted() {
+    let bench = Bench::new().await;
+    let team = TeamId::from_bytes(object_id());
+    bench.joined(vec![team]).await;
+    let permissions = Permissions::of(&[Permission::ViewPosts]);
+    let changes = [
+        UserEvent::DetailsChanged(Details { email: Some("ann@example.com".to_owned()), ..Details::default() }),
+        UserEvent::PermissionsChosen { permissions },
+        UserEvent::TotpEnabled { secret_ref: "secret-canary".to_owned() },
+        UserEvent::MobileDeviceRegistered { device_id: "phone".to_owned(), token_ref: "token-canary".to_owned() },
+    ];
+    bench.append::<User>(bench.user, 1, "2026-04-02T08:00:00Z", &changes).await;
+    let db = bench.db();
+    let all = UserFilter::default();
+    let [doc] = values(users::list(db, bench.tenant, &all).await.unwrap()).try_into().unwrap();
+    let expected = json!({
+        "_id": bench.user, "accountId": bench.tenant, "userName": "Grüße@Example.com", "email": "ann@example.com",
+        "firstName": doc["firstName"], "lastName": doc["lastName"], "locale": doc["locale"], "role": "CUSTOM",
+        "permissions": ["ViewPosts"], "teams": [team], "readOnlyChannelIds": [], "settings": {},
+        "createdTime": doc["createdTime"], "updatedTime": "2026-04-02T08:03:00.000Z", "verified": true,
+        "twoFactor": true,
+    });
+    assert_eq!(doc, expected);
+    let found = |filter: UserFilter| async move { users::list(db, bench.tenant, &filter).await.unwrap().len() };
+    let of = |teams: Vec<TeamId>, myself| UserFilter { teams: Some(teams), myself, ..UserFilter::default() };
+    assert_eq!(found(of(vec![team], None)).await, 1);
+    assert_eq!(found(of(vec![], None)).await, 0);
+    assert_eq!(found(of(vec![], Some(bench.user))).await, 1);
+    assert_eq!(found(UserFilter { has_mobile_device: Some(false), ..UserFilter::default() }).await, 0);
+    assert_eq!(users::count(db, bench.tenant).await.unwrap(), 1);
+    assert_eq!(users::administrators(db, bench.tenant, 10).await.unwrap(), []);
+
+    bench.append::<User>(bench.user, 5, "2026-04-03T08:00:00Z", &[UserEvent::Deleted]).await;
+    assert_eq!((users::count(db, bench.tenant).await.unwrap(), found(UserFilter::default()).await), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
