@@ -139,7 +139,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Explain(args) => explain::run(&args, out),
             Command::Up(args) => Box::pin(service::up(&settings, &args, out)).await,
             Command::Serve => service::serve(&settings, out).await,
-            Command::Work => service::work(&settings).await,
+            Command::Work => Box::pin(service::work(&settings)).await,
             Command::Migrate => migrate::run(&settings, out).await,
             Command::History(args) => history::run(&settings, &args, out).await,
             Command::Rebuild(args) => rebuild::run(&settings, &args, out).await,

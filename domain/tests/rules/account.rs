@@ -157,7 +157,7 @@ fn an_account_switches_the_features_that_it_may_use() {
     // A smaller package takes away what it does not include, but not what was switched.
     let package = AccountEvent::PackageChanged { package: Package::Professional };
     assert!(state(&[]).has(Feature::CustomPermissions));
-    assert!(!state(&[package.clone()]).has(Feature::CustomPermissions));
+    assert!(!state(std::slice::from_ref(&package)).has(Feature::CustomPermissions));
     let mut events = told(Feature::CustomPermissions, true);
     events.push(package);
     assert!(state(&events).has(Feature::CustomPermissions));
@@ -170,8 +170,12 @@ fn a_feature_is_requested_once_until_it_is_granted() {
     let active = AccountEvent::FeaturesChanged { features: switched(Feature::Smartbox, true) };
     let taken_back = AccountEvent::FeaturesChanged { features: switched(Feature::Smartbox, false) };
     given(&[]).when(request()).then_expect_events(vec![requested.clone()]);
-    given(&[requested.clone()]).when(request()).then_expect_error(AccountError::FeatureRequested(Feature::Smartbox));
-    given(&[active.clone()]).when(request()).then_expect_error(AccountError::FeatureActive(Feature::Smartbox));
+    given(std::slice::from_ref(&requested))
+        .when(request())
+        .then_expect_error(AccountError::FeatureRequested(Feature::Smartbox));
+    given(std::slice::from_ref(&active))
+        .when(request())
+        .then_expect_error(AccountError::FeatureActive(Feature::Smartbox));
     given(&[requested.clone(), active, taken_back]).when(request()).then_expect_events(vec![requested]);
     given(&[])
         .when(AccountCommand::RequestFeature { feature: Feature::Rules })
@@ -263,7 +267,7 @@ fn an_expired_account_is_closed_until_it_is_reactivated() {
     let expired = expires(now());
     assert!(state(&[]).is_open_at(now()));
     assert!(state(&[expires(in_minutes(1))]).is_open_at(now()));
-    assert!(!state(&[expired.clone()]).is_open_at(now()));
+    assert!(!state(std::slice::from_ref(&expired)).is_open_at(now()));
     assert!(state(&[expired.clone(), AccountEvent::Reactivated]).is_open_at(now()));
     given(&[expired]).when(AccountCommand::Reactivate).then_expect_events(vec![AccountEvent::Reactivated]);
     given(&[expires(in_minutes(1))]).when(AccountCommand::Reactivate).then_expect_error(AccountError::NotExpired);
@@ -274,14 +278,14 @@ fn a_threshold_is_set_within_its_range_while_its_feature_acts_on_it() {
     let set = |threshold, value| AccountCommand::SetAiThreshold { threshold, value };
     let on = AccountEvent::FeaturesChanged { features: switched(Feature::SmartAutoArchive, true) };
     let changed = AccountEvent::AiThresholdChanged { threshold: AiThreshold::AutoArchive, value: 0.5 };
-    given(&[on.clone()]).when(set(AiThreshold::AutoArchive, 0.5)).then_expect_events(vec![changed.clone()]);
+    given(std::slice::from_ref(&on)).when(set(AiThreshold::AutoArchive, 0.5)).then_expect_events(vec![changed.clone()]);
     given(&[on.clone(), changed]).when(set(AiThreshold::AutoArchive, 0.5)).then_expect_events(vec![]);
     given(&[])
         .when(set(AiThreshold::AutoArchive, 0.5))
         .then_expect_error(AccountError::ThresholdIdle(AiThreshold::AutoArchive));
     for value in [0.149, 0.991, f64::NAN, f64::INFINITY] {
         let error = AccountError::Invalid(fields(&[("value", &["outOfRange"])]));
-        given(&[on.clone()]).when(set(AiThreshold::AutoArchive, value)).then_expect_error(error);
+        given(std::slice::from_ref(&on)).when(set(AiThreshold::AutoArchive, value)).then_expect_error(error);
     }
     for threshold in AiThreshold::ALL {
         assert_eq!(threshold.path().parse(), Ok(*threshold));
