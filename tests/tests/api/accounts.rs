@@ -24,11 +24,12 @@ fn new_account(name: &str) -> Value {
     })
 }
 
-/// The ids of all accounts that a client lists.
-async fn listed(client: &Client) -> Vec<String> {
+/// The ids of all accounts that a client lists, as of a position.
+async fn listed(client: &Client, position: i64) -> Vec<String> {
     let mut ids = Vec::new();
     loop {
-        let page = client.get(&format!("/api2/accounts?count=500&offset={}", ids.len())).await.ok().body;
+        let page =
+            client.get(&format!("/api2/accounts?count=500&offset={}", ids.len())).after(position).await.ok().body;
         let page = page.as_array().unwrap();
         ids.extend(page.iter().map(|account| account["_id"].as_str().unwrap().to_owned()));
         if page.len() < 500 {
@@ -182,7 +183,7 @@ async fn operators_create_sell_and_reactivate_accounts() {
     let url = format!("/api2/accounts/{}", made.id());
 
     // Both see it; one changes it, and the event names whoever did.
-    assert!(listed(&viewer).await.contains(&made.id()));
+    assert!(listed(&viewer, made.position()).await.contains(&made.id()));
     assert_eq!(viewer.get(&url).await.ok().body, made.body);
     viewer.patch(&url).json(json!({ "name": "Taken" })).await.is(403, "InsufficientPermissions");
     let sale = json!({ "package": "PROFESSIONAL", "userLimit": 7, "customTags": ["fair-7f3", "spring-7f3"],

@@ -1,19 +1,18 @@
 //! `/api2/`: who asks.
 
-use palaver_domain::{TeamId, identity::Role};
+use palaver_domain::identity::Role;
 use serde_json::json;
 
 use crate::{channels::deactivate, shared};
-
-const TEAM: &str = "00000000000000000000bbb2";
 
 #[tokio::test]
 async fn a_caller_is_told_who_they_are_and_what_is_theirs() {
     let service = shared().await;
     let account = service.account("Who").await;
     let admin = account.admin();
+    let (ours, other) = (admin.team("Ours").await, admin.team("Other").await);
     let mut ids = Vec::new();
-    for (name, teams) in [("open", json!([])), ("ours", json!([TEAM])), ("closed", json!([]))] {
+    for (name, teams) in [("open", json!([])), ("ours", json!([ours])), ("closed", json!([]))] {
         let body = json!({ "name": name, "socialNetwork": "FACEBOOK", "teamIds": teams });
         ids.push(admin.post("/api2/channels/sandbox").json(body).await.ok().id());
     }
@@ -41,7 +40,7 @@ async fn a_caller_is_told_who_they_are_and_what_is_theirs() {
     assert_eq!(me.get("lastLoginTime"), None, "a token that was granted is no login");
 
     // Somebody of another team sees what has no team.
-    let observer = account.user(Role::Observer, vec!["00000000000000000000bbb3".parse::<TeamId>().unwrap()]).await;
+    let observer = account.member(Role::Observer, &[&other]).await;
     let seen = observer.get("/api2/").await.ok().body;
     assert_eq!((&seen["activeChannelIds"], &seen["role"]), (&json!([ids[0]]), &json!("OBSERVER")));
     let stranger = service.account("Who else").await;
