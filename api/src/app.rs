@@ -210,6 +210,7 @@ impl App {
                 credentials: Arc::new(DatabaseCredentials::new(self.database.pool().clone())),
                 app_credentials: Arc::new(DatabaseAppCredentials::new(self.database.pool().clone())),
                 access_tokens,
+                fingerprint_key: secrets.signing_key.clone(),
                 routes: RouteTable::new(ROUTES).with_query_parameters(&document),
                 last_writes: LastWrites::default(),
                 meters: Arc::new(Meters::new(settings.rate_limits, settings.proxy_trusted)),

@@ -81,7 +81,7 @@ async fn prepare(
     }
     let mut request = {
         request.extensions_mut().insert(Arc::clone(shell));
-        idempotency::attach(request, principal.as_ref()).await?
+        idempotency::attach(request, principal.as_ref(), &shell.fingerprint_key).await?
     };
     let claim = match (&principal, request.extensions().get::<CommandKey>()) {
         (Some(principal), Some(key)) if !request.method().is_safe() => Some(shell.claims.claim(principal, key)?),

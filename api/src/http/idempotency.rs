@@ -11,11 +11,15 @@ use axum::{
     extract::{FromRequest, OptionalFromRequestParts, Request},
     http::{HeaderName, Method, Uri, request::Parts},
 };
+use hmac::{Hmac, Mac};
 use palaver_domain::AccountId;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 
 use super::{ApiError, extract::body_error, single_header};
-use crate::auth::{ACCESSTOKEN, Principal};
+use crate::{
+    app::SigningKey,
+    auth::{ACCESSTOKEN, Principal},
+};
 
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const IDEMPOTENT_REPLAY: HeaderName = HeaderName::from_static("idempotent-replay");
@@ -29,7 +33,8 @@ const RETRY_AFTER_S: u32 = 1;
 pub struct CommandKey {
     /// 1 to 255 visible ASCII characters. Unique within the tenant.
     pub id: String,
-    /// SHA-256, in hex, over who asks, the method, path, query (without the token) and body as sent.
+    /// HMAC-SHA256, in hex, over who asks, the method, path, query (without the token) and body as sent. It is kept for
+    /// days, and without the key it tells nobody whether a body held a password they guess.
     pub fingerprint: String,
 }
 
@@ -79,7 +84,11 @@ impl Drop for Claim {
 ///
 /// # Errors
 /// 400 for a malformed key, 413 for a body over the limit.
-pub(super) async fn attach(request: Request, principal: Option<&Principal>) -> Result<Request, ApiError> {
+pub(super) async fn attach(
+    request: Request,
+    principal: Option<&Principal>,
+    key: &SigningKey,
+) -> Result<Request, ApiError> {
     let Some(id) = single_header(request.headers(), &IDEMPOTENCY_KEY)?.map(str::to_owned) else { return Ok(request) };
     if !(1..=KEY_CHARS_MAX).contains(&id.len()) || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(ApiError::bad_request(format!(
@@ -92,20 +101,26 @@ pub(super) async fn attach(request: Request, principal: Option<&Principal>) -> R
     *limited.extensions_mut() = parts.extensions.clone();
     let body = Bytes::from_request(limited, &()).await.map_err(|rejection| body_error(&rejection))?;
 
-    let fingerprint = fingerprint(principal, &parts.method, &parts.uri, &body)?;
+    let fingerprint = fingerprint(key, principal, &parts.method, &parts.uri, &body)?;
     let mut request = Request::from_parts(parts, Body::from(body));
     request.extensions_mut().insert(CommandKey { id, fingerprint });
     Ok(request)
 }
 
-fn fingerprint(principal: Option<&Principal>, method: &Method, uri: &Uri, body: &[u8]) -> Result<String, ApiError> {
+fn fingerprint(
+    key: &SigningKey,
+    principal: Option<&Principal>,
+    method: &Method,
+    uri: &Uri,
+    body: &[u8],
+) -> Result<String, ApiError> {
     let query = super::query::pairs(uri.query().unwrap_or_default())?;
     let who = principal.map(Principal::identity).unwrap_or_default();
-    let mut hash = Sha256::new();
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).map_err(|error| ApiError::internal(&error))?;
     // Each part goes in behind its length, so that no two requests run together into one text.
     let mut add = |part: &[u8]| {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
     };
     add(who.as_bytes());
     add(method.as_str().as_bytes());
@@ -115,7 +130,7 @@ fn fingerprint(principal: Option<&Principal>, method: &Method, uri: &Uri, body: 
         add(value.as_bytes());
     }
     add(body);
-    Ok(hex::encode(hash.finalize()))
+    Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
 #[cfg(test)]
@@ -123,13 +138,19 @@ mod tests {
     use super::*;
 
     fn of(method: Method, uri: &str, body: &str) -> String {
-        fingerprint(None, &method, &uri.parse().unwrap(), body.as_bytes()).unwrap()
+        under('a', method, uri, body)
+    }
+
+    fn under(master: char, method: Method, uri: &str, body: &str) -> String {
+        let key = SigningKey::of(&master.to_string().repeat(64).parse().unwrap()).unwrap();
+        fingerprint(&key, None, &method, &uri.parse().unwrap(), body.as_bytes()).unwrap()
     }
 
     #[test]
     fn a_fingerprint_changes_with_everything_but_the_token() {
         let base = of(Method::POST, "/cp/posts/1?a=b", "{}");
         assert_eq!(base, of(Method::POST, "/cp/posts/1?accesstoken=x&a=b", "{}"));
+        assert_ne!(base, under('b', Method::POST, "/cp/posts/1?a=b", "{}"), "nobody makes one without the key");
         for other in [
             of(Method::PATCH, "/cp/posts/1?a=b", "{}"),
             of(Method::POST, "/cp/posts/2?a=b", "{}"),

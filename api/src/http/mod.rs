@@ -44,6 +44,7 @@ pub use rate_limit::{Meters, RateLimits};
 pub use request_id::RequestId;
 
 use crate::{
+    app::SigningKey,
     auth::{AccessTokens, AppCredentials, Credentials},
     permissions::RouteTable,
 };
@@ -59,6 +60,8 @@ pub struct Shell {
     pub credentials: Arc<dyn Credentials>,
     pub app_credentials: Arc<dyn AppCredentials>,
     pub access_tokens: AccessTokens,
+    /// What fingerprints of requests are made with.
+    pub fingerprint_key: SigningKey,
     pub routes: RouteTable,
     pub last_writes: LastWrites,
     pub meters: Arc<Meters>,

@@ -188,6 +188,7 @@ impl App {
             credentials: Arc::clone(&tokens) as Arc<dyn Credentials>,
             app_credentials: Arc::new(NoApps),
             access_tokens: AccessTokens::new(&SigningKey::of(&"a".repeat(64).parse().unwrap()).unwrap()),
+            fingerprint_key: SigningKey::of(&"a".repeat(64).parse().unwrap()).unwrap(),
             routes: RouteTable::new(ROUTES),
             last_writes: LastWrites::default(),
             meters: Arc::new(Meters::new(limits, false)),

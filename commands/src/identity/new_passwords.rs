@@ -10,7 +10,7 @@ use palaver_domain::{
 use super::{Password, Purpose, logins::may_log_in, sessions::close_all};
 use crate::{
     CommandContext, CommandError, CommandKey, Commander,
-    mail::{Locale, MailError, MailMessage, NewMail, Outbox},
+    mail::{MailError, MailMessage, NewMail, Outbox},
 };
 
 /// How long a mail's link to a new password is good.
@@ -63,7 +63,7 @@ impl Commander {
             link: link(&token),
             valid_for_hours: RESET_HOURS,
         };
-        let mail = NewMail { tenant: user.account_id, recipient, locale: Locale::of(user.locale.as_str()), message };
+        let mail = NewMail { tenant: user.account_id, recipient, locale: user.locale, message };
         outbox.queue(&mut *transaction, mail).await?;
         transaction.commit().await?;
         Ok(())

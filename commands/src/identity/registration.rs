@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{AccountAnswer, NewUser, Password, Purpose, accounts, users};
 use crate::{
     CommandContext, CommandError, Commander, Outcome,
-    mail::{Locale, MailError, MailMessage, NewMail, Outbox},
+    mail::{MailError, MailMessage, NewMail, Outbox},
 };
 
 /// How long an account may be tried that nobody has bought.
@@ -124,7 +124,7 @@ impl Commander {
             link: link.clone(),
             valid_for_hours: VERIFICATION_HOURS,
         };
-        let locale = Locale::of(registration.user.locale.as_str());
+        let locale = registration.user.locale;
         let mail = NewMail { tenant: id, recipient, locale, message };
         outbox.queue(&mut *transaction, mail).await.map_err(mailing)?;
         transaction.commit().await?;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use palaver_domain::AccountId;
+use palaver_domain::{AccountId, Locale};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -22,33 +22,6 @@ impl FromStr for MailId {
 
     fn from_str(text: &str) -> Result<Self, uuid::Error> {
         text.parse().map(Self)
-    }
-}
-
-/// A language that mail is written in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Locale {
-    #[default]
-    En,
-    De,
-    Fr,
-}
-
-impl Locale {
-    pub const ALL: [Self; 3] = [Self::En, Self::De, Self::Fr];
-
-    /// The language of a tag such as `de`, `de-CH` or `fr_FR`; English when there are no words in that language.
-    pub fn of(tag: &str) -> Self {
-        let language = tag.split(['-', '_']).next().unwrap_or_default();
-        Self::ALL.into_iter().find(|locale| locale.as_str().eq_ignore_ascii_case(language)).unwrap_or_default()
-    }
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-            Self::Fr => "fr",
-        }
     }
 }
 
@@ -115,22 +88,6 @@ pub struct NewMail {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_language_without_words_falls_back_to_english() {
-        for (tag, locale) in [
-            ("de", Locale::De),
-            ("de-CH", Locale::De),
-            ("DE_at", Locale::De),
-            ("fr-FR", Locale::Fr),
-            ("en-GB", Locale::En),
-            ("nl", Locale::En),
-            ("deutsch", Locale::En),
-            ("", Locale::En),
-        ] {
-            assert_eq!(Locale::of(tag), locale, "{tag:?}");
-        }
-    }
 
     #[test]
     fn what_a_mail_says_is_not_printed() {

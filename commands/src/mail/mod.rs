@@ -15,7 +15,7 @@ mod template;
 mod worker;
 
 pub use mailer::{Mailer, MailerError, Outgoing};
-pub use message::{Locale, MailId, MailKind, MailMessage, NewMail};
+pub use message::{MailId, MailKind, MailMessage, NewMail};
 pub use outbox::{LISTED_MAX, ListedMail, MailError, MailState, Outbox, UnknownState};
 pub use retention::{CONTENT_KEPT_DAYS, MAILS_KEPT_DAYS};
 pub use smtp::{SmtpMailer, SmtpMailerError, SmtpUrl, SmtpUrlError, is_address, is_sender};

@@ -8,7 +8,9 @@
 use minijinja::{Environment, Error, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
 
-use super::message::{Locale, MailKind, MailMessage};
+use palaver_domain::Locale;
+
+use super::message::{MailKind, MailMessage};
 
 /// A mail as it is sent, but for its addresses.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,9 +9,10 @@ use std::{
 use chrono::TimeDelta;
 use futures::future::{BoxFuture, pending};
 use palaver_commands::mail::{
-    CONTENT_KEPT_DAYS, ListedMail, Locale, MAILS_KEPT_DAYS, MailError, MailId, MailMessage, MailState, MailWorker,
+    CONTENT_KEPT_DAYS, ListedMail, MAILS_KEPT_DAYS, MailError, MailId, MailMessage, MailState, MailWorker,
     MailWorkerSettings, Mailer, MailerError, NewMail, Outbox, Outgoing,
 };
+use palaver_domain::Locale;
 use palaver_eventstore::{
     clock::{Clock, ManualClock, SystemClock},
     ids::SystemIds,

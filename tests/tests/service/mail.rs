@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use palaver_commands::mail::{Locale, MailId, MailMessage, NewMail, Outbox};
-use palaver_domain::AccountId;
+use palaver_commands::mail::{MailId, MailMessage, NewMail, Outbox};
+use palaver_domain::{AccountId, Locale};
 use palaver_eventstore::{clock::SystemClock, ids::SystemIds, vault::MasterKey};
 use palaver_tests::{MASTER_KEY, Service, ServiceOptions, SmtpBehaviour, SmtpServer, eventually};
 use serde_json::Value;

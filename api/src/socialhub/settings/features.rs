@@ -3,9 +3,12 @@
 use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use palaver_commands::{
     identity::AccountAnswer,
-    mail::{Locale, MailMessage, NewMail},
+    mail::{MailMessage, NewMail},
 };
-use palaver_domain::identity::{AccountState, Bundle, Feature, FeatureGroup, Package};
+use palaver_domain::{
+    Locale,
+    identity::{AccountState, Bundle, Feature, FeatureGroup, Package},
+};
 use palaver_projections::accounts;
 use serde::{Deserialize, Serialize};
 

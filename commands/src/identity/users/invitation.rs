@@ -7,7 +7,7 @@ use super::{UserAnswer, account};
 use crate::{
     CommandContext, CommandError, Commander,
     identity::Purpose,
-    mail::{Locale, MailError, MailMessage, NewMail, Outbox},
+    mail::{MailError, MailMessage, NewMail, Outbox},
 };
 
 /// How long the link is good; after that a forgotten password is asked for.
@@ -61,7 +61,7 @@ impl Commander {
             link: link(&token),
             valid_for_hours: INVITATION_HOURS,
         };
-        let mail = NewMail { tenant: user.account_id, recipient, locale: Locale::of(user.locale.as_str()), message };
+        let mail = NewMail { tenant: user.account_id, recipient, locale: user.locale, message };
         outbox.queue(&mut *transaction, mail).await?;
         transaction.commit().await?;
         Ok(())
