@@ -1,5 +1,6 @@
-//! Which web pages of other origins may call the API from a browser. None, unless an operator names them. Tokens travel
-//! in headers or the query and never in cookies, so no credentials of the browser are let in.
+//! Which web pages of other origins may call the API from a browser. None, unless an operator names them. Their tokens
+//! travel in headers or the query; the cookie of a session is for pages of our own, so no credentials of the browser are
+//! let in.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::{IDEMPOTENT_REPLAY, PALAVER_POSITION, rate_limit, request_id::X_REQUEST_ID};
+use crate::auth::ACCESSTOKEN;
 
 /// For how long a browser need not ask again.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3_600);
@@ -15,7 +17,9 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(3_600);
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Answer headers that a page's program may read, beyond the few that it always may.
-const EXPOSED: [HeaderName; 9] = [
+const EXPOSED: [HeaderName; 10] = [
+    // A login tells its token by it.
+    HeaderName::from_static(ACCESSTOKEN),
     header::ETAG,
     header::RETRY_AFTER,
     header::WWW_AUTHENTICATE,

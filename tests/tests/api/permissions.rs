@@ -36,7 +36,8 @@ async fn every_role_passes_where_the_table_lets_it_and_nowhere_else() {
     let mut refused = 0;
     for role in Role::ALL {
         let client = account.as_role(role).await;
-        for route in guarded() {
+        // Logging out takes no body that could be wrong: it would end the token that the others need.
+        for route in guarded().filter(|route| route.path != "/api2/users/logout") {
             // Sent with what nobody could make sense of: who may not call learns nothing of what is wrong with it.
             let request = request(&client, route, "no-id").header("content-type", "application/json").body("{");
             let answer = request.await;
