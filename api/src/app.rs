@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
 use crate::{
-    auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials},
+    auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials, keycloak::Keycloak},
     bot_open_api::{self, BotOpenApi},
     bots::{self, Bots},
     http::{Claims, LastWrites, Meters, Shell, enclose},
@@ -185,6 +185,7 @@ impl App {
             pool: self.database.pool().clone(),
             secrets: secrets.clone(),
             outbox: self.outbox.clone(),
+            keycloak: settings.keycloak_url.clone().map(Keycloak::new).transpose()?,
             public_url: settings.public_url(),
             mail_is_sent: settings.mail.is_some(),
             support_email: settings.support_email.clone(),

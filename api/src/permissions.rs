@@ -88,6 +88,7 @@ pub const ROUTES: &[Route] = &[
     socialhub("POST", "/api2/users/totp/login", Public),
     // One's own takes no permission; the handler asks for those that another's takes.
     socialhub("DELETE", "/api2/users/{userId}/totp", Authenticated),
+    socialhub("GET", "/api2/users/keycloak/{realm}/login", Public),
     // SUPERADMIN alone has it. Source: seed 003.
     socialhub("POST", "/api2/users/{userId}/mask", Needs(&[EditAllAccounts])),
     // Source: seed 003 names what changing and deleting a team needs; listing and creating go with that.

@@ -151,7 +151,7 @@ impl Work {
         self.decide(StreamId::of::<A>(id), Owner::Tenant, command).await
     }
 
-    /// Claims a text for a holder: a user name among all accounts, anything else among those of this account. Case and
+    /// Claims a text for a holder: a user name or a realm among all accounts, anything else among those of this account. Case and
     /// the white space around it make no difference.
     ///
     /// # Errors
@@ -177,7 +177,7 @@ impl Work {
 
     fn claim_stream(&self, kind: ClaimKind, text: &str) -> (StreamId, Owner) {
         match kind {
-            ClaimKind::UserName => (claim_stream(kind, "", text), Owner::Anybody),
+            ClaimKind::UserName | ClaimKind::KeycloakRealm => (claim_stream(kind, "", text), Owner::Anybody),
             ClaimKind::Contact | ClaimKind::TeamName => {
                 (claim_stream(kind, &self.tenant.to_string(), text), Owner::Tenant)
             }

@@ -409,7 +409,12 @@ fn users(types: &mut Types) {
 fn claims(types: &mut Types) {
     let claimed = |kind| ClaimEvent::Claimed { kind, holder: "0123456789abcdef01234567".to_owned() };
     samples!(types, ClaimEvent {
-        Claimed => [claimed(ClaimKind::UserName), claimed(ClaimKind::Contact), claimed(ClaimKind::TeamName)],
+        Claimed => [
+            claimed(ClaimKind::UserName),
+            claimed(ClaimKind::Contact),
+            claimed(ClaimKind::TeamName),
+            claimed(ClaimKind::KeycloakRealm),
+        ],
         Released => [ClaimEvent::Released],
     });
 }

@@ -7,6 +7,7 @@ mod jwt;
 mod principal;
 
 pub(crate) mod cookie;
+pub mod keycloak;
 pub(crate) mod ticket;
 
 use std::{fmt, str::FromStr, sync::Arc};

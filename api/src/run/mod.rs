@@ -91,6 +91,8 @@ pub enum RunError {
     Mail(#[from] MailError),
     #[error("mail can not be sent")]
     Mailer(#[from] SmtpMailerError),
+    #[error("Keycloak can not be called")]
+    Keycloak(#[from] reqwest::Error),
     #[error("logging can not be set up: {0}")]
     Telemetry(String),
     #[error("can not write to stdout")]

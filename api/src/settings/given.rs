@@ -241,6 +241,18 @@ pub struct Given {
     )]
     pub public_url: Option<String>,
 
+    /// Keycloak that has the realms by which users of accounts log in, such as https://keycloak.example.com. Default: none;
+    /// nobody logs in by a realm then
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_KEYCLOAK_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub keycloak_url: Option<String>,
+
     /// Mail server, such as smtps://user:password@host or smtp://host?tls=required; prefer the environment, flags are
     /// seen by everyone on the machine. Default: none; mail is then kept, for `palaver mail` to show
     #[arg(

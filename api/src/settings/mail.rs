@@ -33,7 +33,8 @@ impl Settings {
     }
 }
 
-pub(super) fn public_url(check: &mut Check, given: Option<String>) -> Option<String> {
+/// An address that paths are appended to, without a slash at its end.
+pub(super) fn base_url(check: &mut Check, name: &'static str, given: Option<String>) -> Option<String> {
     let given = given?;
     let problem = match Url::parse(&given) {
         Ok(url) if !matches!(url.scheme(), "http" | "https") || !url.has_host() => {
@@ -44,7 +45,7 @@ pub(super) fn public_url(check: &mut Check, given: Option<String>) -> Option<Str
         Ok(url) => return Some(url.as_str().trim_end_matches('/').to_owned()),
         Err(_) => "must be like https://palaver.example.com",
     };
-    check.fail("public_url", problem);
+    check.fail(name, problem);
     None
 }
 

@@ -124,6 +124,8 @@ pub struct Settings {
     pub proxy_trusted: bool,
     /// As given, without a slash at its end. See [`Settings::public_url`].
     pub public_url: Option<String>,
+    /// Without a slash at its end.
+    pub keycloak_url: Option<String>,
     /// `None`: mail is kept and not sent.
     pub mail: Option<MailServer>,
     /// Who is told what accounts ask for.
@@ -167,7 +169,7 @@ impl Given {
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
             network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
             rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
-            proxy_trusted, public_url, smtp_url, mail_from, support_email, cors_origins,
+            proxy_trusted, public_url, keycloak_url, smtp_url, mail_from, support_email, cors_origins,
         }
     }
 
@@ -187,7 +189,8 @@ impl Given {
         if self.master_key.as_ref().is_some_and(|key| !is_master_key(key.expose())) {
             check.fail("master_key", "must be 32 bytes, as 64 hex digits or as base64");
         }
-        let public_url = mail::public_url(&mut check, self.public_url);
+        let public_url = mail::base_url(&mut check, "public_url", self.public_url);
+        let keycloak_url = mail::base_url(&mut check, "keycloak_url", self.keycloak_url);
         let support_email = mail::support(&mut check, self.support_email);
         let mail = mail::server(&mut check, self.smtp_url.as_ref(), self.mail_from);
         let ms = Duration::from_millis;
@@ -254,6 +257,7 @@ impl Given {
             rate_limits,
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
             public_url,
+            keycloak_url,
             mail,
             support_email,
             cors_origins: check.all("cors_origins", &self.cors_origins.unwrap_or_default()),
@@ -390,6 +394,7 @@ impl Settings {
             rate_limit_per_address = self.rate_limits.per_address,
             proxy_trusted = self.proxy_trusted,
             public_url = self.public_url,
+            keycloak_url = self.keycloak_url,
             smtp_url = self.mail.as_ref().map(|mail| mail.server.without_credentials()),
             mail_from = self.mail.as_ref().map(|mail| &mail.from),
             support_email = self.support_email,

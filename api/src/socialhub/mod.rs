@@ -25,7 +25,7 @@ use palaver_projections::engine::Projections;
 use sqlx::PgPool;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::app::Secrets;
+use crate::{app::Secrets, auth::keycloak::Keycloak};
 
 /// What the handlers work with.
 #[derive(Clone)]
@@ -36,6 +36,8 @@ pub struct Socialhub {
     pub pool: PgPool,
     pub secrets: Secrets,
     pub outbox: Outbox,
+    /// Where the realms of accounts are; `None` when no Keycloak is configured.
+    pub keycloak: Option<Keycloak>,
     /// What links to this service begin with, without a slash at its end.
     pub public_url: String,
     /// Whether there is a mail server; else mail is kept to be read here.
@@ -108,6 +110,7 @@ pub(crate) fn routes() -> OpenApiRouter<SocialhubState> {
         .routes(routes!(users::totp::login))
         .routes(routes!(users::totp::remove))
         .routes(routes!(users::mask::mask))
+        .routes(routes!(users::keycloak::login))
         .routes(routes!(teams::list, teams::create))
         .routes(routes!(teams::patch, teams::delete))
         .routes(routes!(teams::summary))

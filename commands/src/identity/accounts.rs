@@ -8,7 +8,7 @@ use futures::FutureExt;
 use palaver_domain::{
     AccountId, ChannelId, Failure,
     channels::Channel,
-    identity::{Account, AccountChanges, AccountCommand, AccountError, AccountState, AiThreshold, Feature},
+    identity::{Account, AccountChanges, AccountCommand, AccountError, AccountState, AiThreshold, ClaimKind, Feature},
 };
 use palaver_eventstore::{
     Loaded,
@@ -52,6 +52,27 @@ pub(super) async fn register(
     work.handle::<Account>(id, AccountCommand::Register { id, name }).await?;
     let command = AccountCommand::Change { changes: Box::new(new), sales: true };
     work.handle::<Account>(id, command).await.and_then(|loaded| answer(&loaded))
+}
+
+/// A realm lets in the users of one account, lest one account's realm vouch for the users of another.
+async fn claim_realm(work: &mut Work, before: &AccountState, after: &AccountState) -> Result<(), CommandError> {
+    // Whoever changes something else is not troubled by a realm from before realms were claimed.
+    if before.keycloak == after.keycloak {
+        return Ok(());
+    }
+    let (old, new) = (realm(before), realm(after));
+    // Let go of first: texts that differ may be claimed as one.
+    if let Some(old) = old.filter(|old| Some(*old) != new) {
+        work.release(ClaimKind::KeycloakRealm, old, after.id).await?;
+    }
+    match new {
+        Some(new) => work.claim(ClaimKind::KeycloakRealm, new, after.id).await,
+        None => Ok(()),
+    }
+}
+
+fn realm(account: &AccountState) -> Option<&str> {
+    account.keycloak.as_ref().map(|keycloak| keycloak.realm.as_str())
 }
 
 impl Commander {
@@ -116,7 +137,8 @@ impl Commander {
     /// secret lies, and may be asked several times. `sales`: whether the actor may change what the account has bought.
     ///
     /// # Errors
-    /// When there is no such account, something is not valid or not allowed, or it can not be written.
+    /// When there is no such account, something is not valid or not allowed, its realm is another account's, or it can not
+    /// be written.
     pub async fn change_account<F>(
         &self,
         context: &CommandContext,
@@ -146,6 +168,7 @@ impl Commander {
                     let old = before.keycloak.as_ref().and_then(|keycloak| keycloak.secret_ref.clone());
                     let command = AccountCommand::Change { changes: Box::new(changes(before, reference)), sales };
                     let after = work.handle::<Account>(id, command).await.and_then(|loaded| answer(&loaded))?;
+                    claim_realm(work, before, &after.account).await?;
                     Ok((after, old))
                 }
                 .boxed()

@@ -143,7 +143,11 @@ impl Sessions {
         Ok(account.filter(|account| user.role.is_operator() || account.is_open_at(self.commander().clock().now())))
     }
 
-    pub(super) async fn account(&self, account: AccountId) -> Result<Option<AccountState>, CommandError> {
+    /// The account as it is now.
+    ///
+    /// # Errors
+    /// When the log can not be read.
+    pub async fn account(&self, account: AccountId) -> Result<Option<AccountState>, CommandError> {
         let loaded = self.commander().log().load::<Account>(&StreamId::of::<Account>(account)).await?;
         Ok(loaded.aggregate.0.clone())
     }

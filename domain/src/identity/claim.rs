@@ -16,6 +16,8 @@ pub enum ClaimKind {
     Contact,
     /// The name of a team, within an account.
     TeamName,
+    /// By which the users of an account log in; across all accounts.
+    KeycloakRealm,
 }
 
 impl ClaimKind {
@@ -24,6 +26,7 @@ impl ClaimKind {
             Self::UserName => "userName",
             Self::Contact => "contact",
             Self::TeamName => "teamName",
+            Self::KeycloakRealm => "keycloakRealm",
         }
     }
 }

@@ -8,5 +8,5 @@ pub use document::render;
 pub use projector::{AccountRow, AccountsProjector};
 pub use queries::{
     ACCOUNTS_PAGE_MAX, CUSTOM_TAGS_LISTED_MAX, LINKED_CHANNELS_MAX, LinkedAccount, custom_tags, document, find, linked,
-    list,
+    linked_with_realm, list,
 };

@@ -20,7 +20,7 @@ pub struct AccountRow {
 
 impl RowProjector for AccountsProjector {
     const NAME: &'static str = "accounts";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const AGGREGATE: &'static [&'static str] = &[Account::TYPE];
     const SCHEMA: &'static str = include_str!("schema.sql");
     const TABLES: &'static [&'static str] = &["accounts"];
@@ -55,21 +55,24 @@ impl RowProjector for AccountsProjector {
         let rows: Vec<&AccountRow> = changes.iter().filter_map(|change| change.after.as_ref()).collect();
         // Tags are free text, so their lists go as JSON, not joined by some character.
         sqlx::query!(
-            "INSERT INTO accounts (id, name, expires_at, linked_accounts, custom_tags, created_at, state, doc)
+            "INSERT INTO accounts (id, name, expires_at, linked_accounts, custom_tags, keycloak_realm, created_at,
+                                   state, doc)
              SELECT id, name, expires_at, ARRAY(SELECT json_array_elements_text(linked_accounts::json)),
-                    ARRAY(SELECT json_array_elements_text(custom_tags::json)), created_at, state::json, doc::json
-             FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::timestamptz[],
-                         $7::text[], $8::text[])
-                  AS r (id, name, expires_at, linked_accounts, custom_tags, created_at, state, doc)
+                    ARRAY(SELECT json_array_elements_text(custom_tags::json)), keycloak_realm, created_at, state::json,
+                    doc::json
+             FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                         $7::timestamptz[], $8::text[], $9::text[])
+                  AS r (id, name, expires_at, linked_accounts, custom_tags, keycloak_realm, created_at, state, doc)
              ON CONFLICT (id) DO UPDATE SET
                  name = excluded.name, expires_at = excluded.expires_at, linked_accounts = excluded.linked_accounts,
-                 custom_tags = excluded.custom_tags, created_at = excluded.created_at, state = excluded.state,
-                 doc = excluded.doc",
+                 custom_tags = excluded.custom_tags, keycloak_realm = excluded.keycloak_realm,
+                 created_at = excluded.created_at, state = excluded.state, doc = excluded.doc",
             &rows.iter().map(|row| row.state.id.to_string()).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.state.name.clone()).collect::<Vec<_>>(),
             &rows.iter().map(|row| row.state.expiration_time).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
             &rows.iter().map(|row| json_text(&row.state.linked_accounts)).collect::<Result<Vec<_>, _>>()?,
             &rows.iter().map(|row| json_text(&row.state.custom_tags)).collect::<Result<Vec<_>, _>>()?,
+            &rows.iter().map(|row| realm(&row.state)).collect::<Vec<_>>() as &[Option<&str>],
             &rows.iter().map(|row| row.created).collect::<Vec<_>>(),
             &rows.iter().map(|row| json_text(&row.state)).collect::<Result<Vec<_>, _>>()?,
             &rows.iter().map(|row| json_text(&render(&row.state, row.created))).collect::<Result<Vec<_>, _>>()?
@@ -78,4 +81,8 @@ impl RowProjector for AccountsProjector {
         .await?;
         Ok(())
     }
+}
+
+fn realm(account: &AccountState) -> Option<&str> {
+    account.keycloak.as_ref().map(|keycloak| keycloak.realm.as_str())
 }

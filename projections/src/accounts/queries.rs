@@ -101,3 +101,18 @@ pub async fn linked(
     }
     Ok(accounts)
 }
+
+/// The accounts that are linked with a Keycloak realm; of more than two, two. For logging in, where nobody has an account
+/// yet.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn linked_with_realm(db: impl PgExecutor<'_>, realm: &str) -> Result<Vec<AccountId>, sqlx::Error> {
+    // A text with NUL, which PostgreSQL does not take, is nobody's realm.
+    if realm.contains('\0') {
+        return Ok(Vec::new());
+    }
+    let ids = sqlx::query_scalar!("SELECT id FROM accounts WHERE keycloak_realm = $1 ORDER BY id LIMIT 2", realm);
+    let ids = ids.fetch_all(db).await?.into_iter();
+    ids.map(|id| id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}

@@ -7,4 +7,6 @@ mod queries;
 
 pub use locale::locale;
 pub use projector::{UsersProjector, render};
-pub use queries::{USERS_MAX, UserFilter, UserSummary, administrators, count, list, name_by_email, summary};
+pub use queries::{
+    USERS_MAX, UserFilter, UserSummary, administrators, count, list, name_by_email, only_with_email, summary,
+};

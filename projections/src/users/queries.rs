@@ -126,3 +126,27 @@ pub async fn name_by_email(db: impl PgExecutor<'_>, email: &str) -> Result<Optio
     let mut names = rows.fetch_all(db).await?;
     Ok(if names.len() == 1 { names.pop() } else { None })
 }
+
+/// The user of an account with this mail address, in whatever letter case. `None` when nobody has it, or several do.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn only_with_email(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    email: &str,
+) -> Result<Option<UserId>, sqlx::Error> {
+    // A text with NUL, which PostgreSQL does not take, is nobody's address.
+    if email.contains('\0') {
+        return Ok(None);
+    }
+    let ids = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE tenant_id = $1 AND lower(email) = lower($2) LIMIT 2",
+        tenant.to_string(),
+        email
+    );
+    match ids.fetch_all(db).await?.as_slice() {
+        [one] => one.parse().map(Some).map_err(|error| sqlx::Error::Decode(Box::new(error))),
+        _ => Ok(None),
+    }
+}

@@ -3,6 +3,7 @@
 
 pub(super) mod change;
 pub(super) mod create;
+pub(super) mod keycloak;
 pub(super) mod list;
 pub(super) mod login;
 pub(super) mod mask;

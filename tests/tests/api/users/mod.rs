@@ -3,6 +3,7 @@
 mod change;
 mod create;
 mod delete;
+mod keycloak;
 mod list;
 mod login;
 mod mask;
