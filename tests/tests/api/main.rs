@@ -19,6 +19,7 @@ mod sandbox;
 mod settings;
 mod system;
 mod teams;
+mod tenancy;
 mod users;
 mod visibility;
 mod whoami;

@@ -1,11 +1,11 @@
-//! Who may call what, and whose things they see. Generated from the table that the service itself goes by, and held
-//! against what it publishes.
+//! Who may call what. Generated from the table that the service itself goes by, and held against what it publishes. Whose
+//! things they see is in [`crate::tenancy`].
 
 use palaver_api::permissions::{Access, ROUTES, Route, Surface};
 use palaver_domain::identity::Role;
-use palaver_tests::{Answer, Client, Request};
+use palaver_tests::{Client, Request};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::Row;
 
 use crate::{bad_input::shaped, now, shared};
@@ -138,102 +138,4 @@ async fn the_document_says_what_every_route_needs() {
         }
     }
     assert_eq!(described, ROUTES.iter().filter(|row| row.documented).count());
-}
-
-/// What a caller sends who knows another account's ids, with bodies that would be right there.
-fn body(route: &Route, channel: &str) -> Option<Value> {
-    match (route.method, route.path) {
-        ("POST", "/api2/cp/postGroups") => Some(json!({ "channelIds": [channel] })),
-        ("POST", "/api2/cp/posts/{id}/feed") => Some(json!({ "message": "mine now" })),
-        ("POST", "/api2/teams/{id}/users") => Some(json!({ "userIds": [] })),
-        ("POST", "/api2/teams/{id}/channels") => Some(json!({ "channelIds": [channel] })),
-        ("PUT", _) => Some(json!({ "behaviour": "refuse" })),
-        ("PATCH", "/api2/users/{userId}") => Some(json!({ "firstName": "Mine" })),
-        ("PATCH", "/api2/users/{userId}/permissions") => Some(json!({ "permissions": [] })),
-        ("PATCH", _) => Some(json!({ "content": { "text": "mine now" } })),
-        _ => None,
-    }
-}
-
-#[tokio::test]
-async fn what_belongs_to_another_account_is_not_there() {
-    let service = shared().await;
-    let (ours, theirs) = (service.account("Ours").await, service.account("Theirs").await);
-    let (us, them) = (ours.admin(), theirs.admin());
-    let channel = them.sandbox("Theirs").await;
-    let post = them.draft(&channel, "theirs").await;
-    them.edit(&post, json!({ "publishTime": "2031-05-05T10:00:00Z" })).await;
-    let group = them.read(&post).await["postGroupId"].as_str().unwrap().to_owned();
-    let user = them.user.clone().unwrap();
-    let team = them.team("Theirs").await;
-    let contact = them.post("/api2/contacts").json(json!({ "email": "ann@example.com" })).await.ok();
-    let contact = contact.body[0]["_id"].as_str().unwrap().to_owned();
-    let theirs_before = everything(them, &group).await;
-    let position = them.edit(&post, json!({})).await.position();
-
-    let mut asked = 0;
-    let (admin, their_account) = (Role::Admin.permissions(), theirs.id.to_string());
-    for route in guarded().filter(|route| route.surface == Surface::Socialhub) {
-        if !route.access.missing(admin).is_empty() {
-            // For those who run the service, to whom every account is there.
-            continue;
-        }
-        let id = match route.path {
-            path if path.contains("/accounts/{id}") => &their_account,
-            path if path.contains("/postGroups/{id}") => &group,
-            path if path.contains("/teams/{id}") => &team,
-            path if path.contains("/contacts/{id}") => &contact,
-            path if path.contains("/channels/") && path.contains("{id}") => &channel,
-            path if path.contains("{id}") => &post,
-            path if path.contains("{userId}") => &user,
-            "/api2/cp/postGroups" => "",
-            _ => continue,
-        };
-        let send = |id: &str| {
-            let request = request(us, route, id);
-            body(route, if id == UNKNOWN { UNKNOWN } else { &channel })
-                .map_or(request, |_| request_with(us, route, id, &channel))
-        };
-        let found = send(id).await.is(404, "NotFoundError");
-        let unknown = send(UNKNOWN).await.is(404, "NotFoundError");
-        if !id.is_empty() {
-            assert_eq!(found.body, unknown.body, "{}: the two can not be told apart", name(route));
-        }
-        asked += 1;
-    }
-    assert!(asked >= 18, "{asked}");
-    let mine = everything(us, &group).await;
-    for (name, listed) in mine {
-        for id in [&post, &channel, &user] {
-            assert!(!listed.to_string().contains(id), "{name}: {listed}");
-        }
-        assert!(listed["count"].as_i64().unwrap_or_default() == 0, "{name}: {listed}");
-    }
-    let days = json!({ "since": "2031-05-05T00:00:00Z", "until": "2031-05-06T00:00:00Z", "tz": "UTC", "channelIds": [channel] });
-    let day = |client: &Client| client.post("/api2/cp/posts/aggregates/day").json(days.clone()).after(position);
-    assert_eq!(day(us).await.ok().body[0]["data"], json!({}));
-    assert_eq!(day(them).await.ok().body[0]["data"], json!({ "facebook": 1 }));
-    assert_eq!(everything(them, &group).await, theirs_before, "and nothing has happened to it");
-}
-
-fn request_with(client: &Client, route: &Route, id: &str, channel: &str) -> Request {
-    let request = request(client, route, id);
-    match body(route, channel) {
-        Some(body) => request.json(body),
-        None => request,
-    }
-}
-
-/// All lists there are, with filters that name another's things.
-async fn everything(client: &Client, group: &str) -> Vec<(&'static str, Value)> {
-    let of = |answer: Answer| answer.ok().body;
-    vec![
-        ("posts", of(client.get("/api2/cp/posts").await)),
-        ("group", of(client.get(&format!("/api2/cp/posts?postGroupId={group}")).await)),
-        ("groups", of(client.get("/api2/cp/posts?groupBy=postGroup").await)),
-        ("counts", of(client.get("/api2/cp/posts/counts").await)),
-        ("channels", of(client.get("/api2/channels").await)),
-        ("summary", of(client.get("/api2/channels/summary").await)),
-        ("users", of(client.get("/api2/users").await)),
-    ]
 }
