@@ -36,8 +36,15 @@ pub(crate) enum KeycloakError {
     Status(u16),
     #[error("Keycloak's answer has more than {ANSWER_BYTES_MAX} bytes")]
     TooLong,
-    #[error("Keycloak's answer can not be read")]
-    Unreadable(#[from] serde_json::Error),
+    /// Where, and not what stands there: that may be a token.
+    #[error("Keycloak's answer can not be read: line {line}, column {column}")]
+    Unreadable { line: usize, column: usize },
+}
+
+impl From<serde_json::Error> for KeycloakError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Unreadable { line: error.line(), column: error.column() }
+    }
 }
 
 /// What is known of a realm.

@@ -100,6 +100,9 @@ mod tests {
         }
         for text in ["palaver.example.com", "javascript:alert(1)", "https://u:p@x/", "https://x/?y", "https://x/#y"] {
             assert!(given(Some(text), None, None).resolve().is_err(), "{text}");
+            let keycloak = Given { keycloak_url: Some(text.to_owned()), ..given(None, None, None) };
+            let SettingsError::Invalid(problems) = keycloak.resolve().unwrap_err() else { panic!() };
+            assert!(problems[0].starts_with("keycloak_url (--keycloak-url, PALAVER_KEYCLOAK_URL) "), "{problems:?}");
         }
     }
 

@@ -80,7 +80,8 @@ fn check_secret(secret: &Secret) -> Result<&[u8], ApiError> {
     responses((status = 200, description = "The account.", body = schemas::Account),
         (status = 400, description = "A value is not valid.", body = ErrorBody),
         (status = 403, description = "What the account has bought is not the caller's to change.", body = ErrorBody),
-        (status = 404, description = "There is no such account, or not for the caller.", body = ErrorBody)))]
+        (status = 404, description = "There is no such account, or not for the caller.", body = ErrorBody),
+        (status = 409, description = "The Keycloak realm is another account's.", body = ErrorBody)))]
 pub(in crate::socialhub) async fn patch(
     State(state): State<SocialhubState>,
     asked: Asked,

@@ -102,6 +102,8 @@ impl Socialhub {
     /// The account that is linked with a realm.
     async fn linked(&self, realm: &str) -> Result<(AccountId, Linked), ApiError> {
         let unknown = || ApiError::not_found("no account is linked with this realm");
+        // Whoever logs in right after the link was made knows of no read models.
+        self.newest(&["accounts"]).await?;
         let found = accounts::linked_with_realm(&self.pool, realm).await?;
         let account = match found.as_slice() {
             [] => return Err(unknown()),
@@ -175,6 +177,7 @@ impl Socialhub {
     }
 
     async fn with_email(&self, account: AccountId, email: &str) -> Result<Option<UserState>, ApiError> {
+        self.newest(&["users"]).await?;
         let Some(id) = users::only_with_email(&self.pool, account, email).await? else { return Ok(None) };
         let user = self.commander.sessions().able_user(account, id).await?;
         // Who has another address by now is not who the realm means.

@@ -23,7 +23,8 @@ impl Socialhub {
 
     /// The headers that hand over a session.
     pub(super) async fn handed_over(&self, opened: &Opened) -> Result<impl IntoResponseParts + use<>, ApiError> {
-        self.users_known().await?;
+        // A token works once its user is read. Who was made a moment ago may not be yet; then it works a moment later.
+        self.newest(&["users"]).await?;
         let mut token = HeaderValue::from_str(&opened.token).map_err(|error| ApiError::internal(&error))?;
         token.set_sensitive(true);
         let cookie = cookie::keep(&opened.token, opened.lifetime, self.is_secure())?;
@@ -35,10 +36,10 @@ impl Socialhub {
         Ok((StatusCode::NO_CONTENT, self.handed_over(opened).await?, ()))
     }
 
-    /// A token works once its user is read. Who was made a moment ago may not be yet; then it works a moment later.
-    async fn users_known(&self) -> Result<(), ApiError> {
+    /// Waits until these read models have what is written now, or for as long as a read waits.
+    pub(super) async fn newest(&self, projections: &[&'static str]) -> Result<(), ApiError> {
         let head = self.commander.log().head().await.map_err(palaver_commands::CommandError::from)?;
-        self.projections.wait_for(&["users"], head, self.read_wait).await;
+        self.projections.wait_for(projections, head, self.read_wait).await;
         Ok(())
     }
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use palaver_domain::identity::Role;
+use palaver_commands::{CommandContext, identity::NewUser};
+use palaver_domain::identity::{AccountChanges, AccountCommand, Keycloak as LinkedRealm, Role};
 use palaver_tests::{Account, Service, ServiceOptions};
 use serde_json::{Value, json};
 use tokio::{
@@ -15,14 +16,17 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::{PASSWORD, works};
-use crate::now;
+use super::{PASSWORD, path, works};
+use crate::{hours_from_now, now, shared};
 
 const REALM_KEY: &[u8] = include_bytes!("keys/realm.pem");
 const OTHER_KEY: &[u8] = include_bytes!("keys/other.pem");
 const PUBLIC_KEY: &str = include_str!("keys/realm.pub.pem");
 const PUBLISHED: &str = include_str!("keys/realm.jwks.json");
 const HOME: &str = "https://palaver.example";
+/// In the place of a status: ends the connection without an answer, or never answers.
+const HANG_UP: u16 = 0;
+const STALL: u16 = 1;
 
 /// A Keycloak: what it answers to each code, and what it was asked.
 #[derive(Clone, Default)]
@@ -70,11 +74,20 @@ impl Keycloak {
                 self.asked.lock().unwrap().push(form);
                 answer.unwrap_or((400, json!({ "error": "invalid_grant" }).to_string()))
             }
-            _ => (404, String::new()),
+            _ => {
+                self.asked.lock().unwrap().push(HashMap::new());
+                (404, String::new())
+            }
         };
+        match status {
+            HANG_UP => return,
+            STALL => std::future::pending().await,
+            _ => {}
+        }
         let answer = format!(
-            "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nLocation: http://127.0.0.1:9/\r\n\
+            "HTTP/1.1 {status} Whatever\r\nContent-Type: application/json\r\nLocation: {}/elsewhere\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.url,
             body.len()
         );
         // A caller that has read enough may be gone.
@@ -127,6 +140,10 @@ impl Linked {
         account.admin().patch(&format!("/api2/accounts/{}", account.id)).json(json!({ "keycloak": link })).await.ok();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { keycloak, service, account, http }
+    }
+
+    fn path(&self) -> String {
+        format!("/api2/accounts/{}", self.account.id)
     }
 
     async fn returns(&self, query: &str) -> reqwest::Response {
@@ -252,27 +269,120 @@ async fn a_mail_address_counts_when_it_is_verified_and_one_users_alone() {
 }
 
 #[tokio::test]
+async fn nobody_is_let_in_who_could_not_log_in_otherwise() {
+    let linked = Linked::new(Some(PUBLIC_KEY)).await;
+    let account = &linked.account;
+    let (able, deleted) = (account.person(Role::Cm, PASSWORD).await, account.person(Role::Cm, PASSWORD).await);
+    let new = NewUser { verified: false, ..NewUser::named("new@example.com", Role::Cm) };
+    let context = CommandContext::system(account.id, "test");
+    account.act(async |commander| commander.create_user(&context, new).await.unwrap()).await;
+    let token = |name: &str| signed(&linked.keycloak.claims(name), REALM_KEY);
+    linked.is_let_in(linked.with_token("id_token", &token(&deleted.name)).await).await;
+    account.admin().delete(&path(&deleted.client)).await.ok();
+    for name in [&deleted.name, "new@example.com"] {
+        refused(linked.with_token("id_token", &token(name)).await, 403, "AccessDenied", name).await;
+    }
+    linked.is_let_in(linked.with_token("id_token", &token(&able.name)).await).await;
+
+    let operator = linked.service.account("Operators").await.as_role(Role::SuperAdmin).await;
+    let end = json!({ "expirationTime": hours_from_now(-1) });
+    operator.patch(&linked.path()).json(end).await.ok();
+    refused(linked.with_token("id_token", &token(&able.name)).await, 403, "AccessDenied", "ended").await;
+}
+
+#[tokio::test]
+async fn a_token_for_other_services_must_have_been_made_for_us_as_their_client() {
+    let linked = Linked::new(None).await;
+    let person = linked.account.person(Role::Cm, PASSWORD).await;
+    let good = with(linked.keycloak.claims(&person.name), "aud", json!("account"));
+    linked.is_let_in(linked.with_token("access_token", &signed(&good, REALM_KEY)).await).await;
+    for (why, claims) in [
+        ("made for another client", with(good.clone(), "azp", json!("other"))),
+        ("made for nobody", with(good.clone(), "azp", Value::Null)),
+        ("expired", with(good.clone(), "exp", json!(now().timestamp() - 61))),
+        ("another realm", with(good.clone(), "iss", json!(format!("{}/realms/other", linked.keycloak.url)))),
+    ] {
+        refused(linked.with_token("access_token", &signed(&claims, REALM_KEY)).await, 403, "AccessDenied", why).await;
+    }
+    let mut header = Header { kid: Some("unknown".to_owned()), ..Header::new(Algorithm::RS256) };
+    for why in ["a key that the realm does not publish", "a key without a name"] {
+        let key = EncodingKey::from_rsa_pem(REALM_KEY).unwrap();
+        let token = jsonwebtoken::encode(&header, &good, &key).unwrap();
+        refused(linked.with_token("access_token", &token).await, 403, "AccessDenied", why).await;
+        header.kid = None;
+    }
+}
+
+#[tokio::test]
 async fn what_can_not_be_answered_is_told_so() {
     let linked = Linked::new(Some(PUBLIC_KEY)).await;
     let too_long = format!("code={}", "a".repeat(1_025));
     for query in ["", "code=", "code=xyz", "code=AB", &too_long, "code=ab&session_state=x", "code=ab&other=1"] {
         refused(linked.returns(query).await, 400, "BadRequestError", query).await;
     }
-    let unknown = linked.service.anonymous().get("/api2/users/keycloak/unknown/login?code=ab").await;
-    unknown.is(404, "NotFoundError");
-    for (status, body) in [(500, json!({})), (302, json!({})), (200, json!("no object"))] {
-        let code = linked.keycloak.code(status, &body);
-        refused(linked.returns(&format!("code={code}")).await, 503, "ServiceUnavailableError", "no help").await;
+    for realm in ["unknown", "ACME%20%2F%20co", "a%00b"] {
+        let path = format!("/api2/users/keycloak/{realm}/login?code=ab");
+        linked.service.anonymous().get(&path).await.is(404, "NotFoundError");
     }
-    let endless = linked.keycloak.code(200, &json!({ "id_token": "x".repeat(300_000) }));
-    refused(linked.returns(&format!("code={endless}")).await, 403, "AccessDenied", "too much").await;
-    assert!(!linked.service.log().contains("the realm's secret"));
+    let long = json!({ "id_token": "x".repeat(300_000) });
+    for (why, status, body) in [
+        ("a fault", 500, json!({})),
+        ("another place", 302, json!({})),
+        ("no object", 200, json!("sesame")),
+        ("too much", 200, long),
+        ("nothing", HANG_UP, json!({})),
+        ("too slow", STALL, json!({})),
+    ] {
+        let code = linked.keycloak.code(status, &body);
+        refused(linked.returns(&format!("code={code}")).await, 503, "ServiceUnavailableError", why).await;
+    }
+    let asked = linked.keycloak.asked.lock().unwrap().len();
+    assert_eq!(asked, 6, "no redirection is followed, and nothing is asked twice");
+    let log = linked.service.log();
+    assert!(!log.contains("the realm's secret") && !log.contains("sesame"));
+}
 
-    // Two accounts can not both be the realm's.
-    let rival = linked.service.account("Rival").await;
-    let link = json!({ "keycloak": { "realm": "acme / co", "pubKey": PUBLIC_KEY } });
-    rival.admin().patch(&format!("/api2/accounts/{}", rival.id)).json(link).await.ok();
+#[tokio::test]
+async fn a_realm_is_one_accounts() {
+    let linked = Linked::new(Some(PUBLIC_KEY)).await;
     let person = linked.account.person(Role::Cm, PASSWORD).await;
-    let token = signed(&linked.keycloak.claims(&person.name), REALM_KEY);
-    refused(linked.with_token("id_token", &token).await, 403, "AccessDenied", "whose realm?").await;
+    let token = || signed(&linked.keycloak.claims(&person.name), REALM_KEY);
+    let rival = linked.service.account("Rival").await;
+    let rivals = format!("/api2/accounts/{}", rival.id);
+    for realm in ["acme / co", " ACME / Co "] {
+        let link = json!({ "keycloak": { "realm": realm, "secret": "rival", "pubKey": PUBLIC_KEY } });
+        rival.admin().patch(&rivals).json(link).await.is(409, "ConflictError");
+    }
+    linked.is_let_in(linked.with_token("id_token", &token()).await).await;
+
+    // Before realms were claimed, several accounts could have one.
+    let twin = linked.service.account("Twin").await;
+    let keycloak = LinkedRealm { realm: "acme / co".to_owned(), secret_ref: None, pub_key: None };
+    let link = |keycloak| {
+        let changes = AccountChanges { keycloak: Some(keycloak), ..AccountChanges::default() };
+        AccountCommand::Change { changes: Box::new(changes), sales: false }
+    };
+    twin.tell(link(Some(keycloak))).await;
+    refused(linked.with_token("id_token", &token()).await, 403, "AccessDenied", "whose realm?").await;
+    twin.admin().patch(&format!("/api2/accounts/{}", twin.id)).json(json!({ "name": "Still" })).await.ok();
+    twin.tell(link(None)).await;
+    linked.is_let_in(linked.with_token("id_token", &token()).await).await;
+
+    // Whoever goes elsewhere, or only writes it otherwise, makes room or keeps their place.
+    let owner = linked.account.admin();
+    let realm = |realm: &str| json!({ "keycloak": { "realm": realm } });
+    owner.patch(&linked.path()).json(realm("Acme / co")).await.ok();
+    rival.admin().patch(&rivals).json(realm("acme / co")).await.is(409, "ConflictError");
+    owner.patch(&linked.path()).json(realm("elsewhere")).await.ok();
+    rival.admin().patch(&rivals).json(realm("acme / co")).await.ok();
+    owner.patch(&linked.path()).json(realm("acme / co")).await.is(409, "ConflictError");
+    rival.admin().patch(&rivals).json(json!({ "keycloak": null })).await.ok();
+    owner.patch(&linked.path()).json(realm("acme / co")).await.ok();
+}
+
+#[tokio::test]
+async fn without_a_keycloak_nobody_logs_in_by_it() {
+    let answer =
+        shared().await.anonymous().get("/api2/users/keycloak/acme/login?code=ab").await.is(404, "NotFoundError");
+    assert!(answer.text("message").contains("keycloak_url"), "{answer:?}");
 }
