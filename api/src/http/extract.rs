@@ -113,7 +113,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
             return syntax(cause);
         }
         let place = if path == "." { "the body".to_owned() } else { format!("`{path}`") };
-        ApiError::bad_request(format!("{place}: {}", without_types(&shortened(cause))))
+        ApiError::bad_request(format!("{place}: {}", without_types(&shortened(&without_value(&cause.to_string())))))
     })?;
     json.end().map_err(|error| syntax(&error))?;
     Ok(value)
@@ -121,6 +121,22 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
 
 fn syntax(error: &serde_json::Error) -> ApiError {
     ApiError::bad_request(format!("the body is not JSON: {}", shortened(error)))
+}
+
+/// A value that is not of the type it should be may be a secret all the same: a password of digits, or one in the wrong
+/// place. What kind of value it is tells enough.
+fn without_value(message: &str) -> String {
+    if !["invalid type: ", "invalid value: "].iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
+    }
+    // What is expected stands last, and is ours; the value itself may say anything.
+    let (Some(value), Some(expected)) = (message.find(['`', '"']), message.rfind(", expected ")) else {
+        return message.to_owned();
+    };
+    match (message.get(..value), message.get(expected..)) {
+        (Some(kind), Some(rest)) if value < expected => format!("{}{rest}", kind.trim_end()),
+        _ => message.to_owned(),
+    }
 }
 
 /// Our names for the shapes of bodies mean nothing to a client.

@@ -328,12 +328,17 @@ async fn a_body_that_can_not_be_read_is_refused_with_the_place() {
         ("{\n  \"posts\": [}".to_owned(), "the body is not JSON: expected value at line 2 column 13"),
         (r#"{"posts":[]} x"#.to_owned(), "the body is not JSON: trailing characters at line 1 column 14"),
         ("[]".to_owned(), "the body must be an object, is an array"),
-        ("7".to_owned(), "the body: invalid type: integer `7`, expected an object at line 1 column 1"),
+        ("7".to_owned(), "the body: invalid type: integer, expected an object at line 1 column 1"),
+        (r#"{"posts":7007}"#.to_owned(), "`posts`: invalid type: integer, expected a sequence at line 1 column 13"),
+        (
+            r#"{"posts":"my `secret`, expected \" by nobody"}"#.to_owned(),
+            "`posts`: invalid type: string, expected a sequence at line 1 column 44",
+        ),
         ("{}".to_owned(), "the body: missing field `posts` at line 1 column 2"),
         (r#"{"posts":[],"posts":[]}"#.to_owned(), "the body: duplicate field `posts` at line 1 column 19"),
         (
             format!(r#"{{"posts":[{{"channelId":"{id}","promoted":"yes"}}]}}"#),
-            "`posts[0].promoted`: invalid type: string \"yes\", expected a boolean at line 1 column 66",
+            "`posts[0].promoted`: invalid type: string, expected a boolean at line 1 column 66",
         ),
         (
             format!(r#"{{"posts":[{{"channelId":"{id}"}}]}}"#),

@@ -65,7 +65,7 @@ const BODIES: &[Case] = &[
     ("null for an object", "POST", "/cp/postGroups", Json("null"), 400, BAD, "the body: invalid type: null"),
     ("a text for an object", "POST", "/channels/sandbox", Json("\"x\""), 400, BAD, "the body: invalid type: string"),
     ("a field twice", "POST", "/cp/posts/{post}/feed", Json("{\"message\":\"a\",\"message\":\"b\"}"), 400, BAD, "duplicate field `message`"),
-    ("a number for a list", "POST", "/cp/postGroups", Json("{\"channelIds\":7}"), 400, BAD, "`channelIds`: invalid type: integer `7`"),
+    ("a number for a list", "POST", "/cp/postGroups", Json("{\"channelIds\":7}"), 400, BAD, "`channelIds`: invalid type: integer, expected"),
     ("an id of the wrong type", "POST", "/cp/postGroups", Json("{\"channelIds\":[\"{channel}\",7]}"), 400, BAD, "`channelIds[1]`"),
     ("a malformed id in a list", "POST", "/cp/postGroups", Json("{\"channelIds\":[\"abc\"]}"), 400, BAD, "`channelIds[0]`: an id is 24 lower-case hex digits"),
     ("an id in capitals", "POST", "/cp/postGroups", Json("{\"channelIds\":[\"ABCDEFABCDEFABCDEFABCDEF\"]}"), 400, BAD, "24 lower-case hex digits"),

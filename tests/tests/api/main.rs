@@ -16,6 +16,7 @@ mod mkt_x;
 mod permissions;
 mod rate_limits;
 mod sandbox;
+mod secrets;
 mod settings;
 mod system;
 mod teams;

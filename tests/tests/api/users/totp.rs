@@ -14,7 +14,7 @@ use crate::{now, shared};
 pub struct App(TOTP);
 
 impl App {
-    fn new(secret: &str) -> Self {
+    pub fn new(secret: &str) -> Self {
         let secret = Secret::Encoded(secret.to_owned()).to_bytes().unwrap();
         assert_eq!(secret.len(), 20);
         Self(TOTP::new(Algorithm::SHA1, 6, 1, 30, secret, None, String::new()).unwrap())
