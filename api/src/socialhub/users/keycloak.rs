@@ -58,8 +58,8 @@ impl Returned {
 /// Log in by the account's own Keycloak.
 ///
 /// The realm of an account has a client `palaver`, whose redirect address this is. A user is found by their user name,
-/// else by their verified mail address, within that account alone. The realm asks for second factors, not Palaver. Those
-/// who run the service do not log in by what an account's administrator has set up. The login is not bound to the
+/// else by their verified mail address, within that account alone. The realm asks for second factors, not Palaver.
+/// Those who run the service do not log in by what an account's administrator has set up. The login is not bound to the
 /// browser that began it, as no `state` is sent along: a link can log somebody in as the one who made it.
 #[utoipa::path(get, path = "/api2/users/keycloak/{realm}/login", tag = "users", operation_id = "loginByKeycloak",
     params(("realm" = String, Path, description = "The realm that the account is linked with."), Returned),

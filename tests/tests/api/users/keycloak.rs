@@ -1,5 +1,5 @@
-//! `/api2/users/keycloak/{realm}/login`: what a realm says, believed when it may be. The keys in `keys` are of these tests
-//! and of nothing else.
+//! `/api2/users/keycloak/{realm}/login`: what a realm says, believed when it may be. The keys in `keys` are of these
+//! tests and of nothing else.
 
 use std::{
     collections::HashMap,
