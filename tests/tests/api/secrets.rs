@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use totp_rs::Secret;
 
-use crate::users::totp::{App, half_a_minute_passes};
+use crate::users::totp::{App, demand_second_factors, half_a_minute_passes};
 use traces::{Heard, Traces};
 
 /// Passwords, one for each way in. They differ in the part that tells them; their signs look different in a URL.
@@ -309,6 +309,31 @@ async fn second_factors(course: &mut Course) {
     course.ask("mkt-x: the token again", next(json!({ "refreshToken": refresh }))).await.is(401, "UNAUTHORIZED");
 }
 
+/// A second factor that has to be set up while logging in, and one that is removed.
+async fn demanded_factors(course: &mut Course) {
+    let text = password("demanded");
+    course.traces.password(&text);
+    let anonymous = course.anonymous.clone();
+    let account = course.service.account("Demanding").await;
+    let person = account.person(Role::Cm, &text).await;
+    course.traces.secret(person.client.token().unwrap());
+    demand_second_factors(&account).await;
+    let login = anonymous.post("/api2/users/login").json(json!({ "username": person.name, "password": text }));
+    let told = |answer: &Answer| vec![answer.text("secret"), answer.text("jwt")];
+    let asked = course.ask_for("a login to set up", login, told).await;
+    let app = App::new(&asked.text("secret"));
+    let code = app.code();
+    course.traces.code(&code);
+    let by_code = anonymous.with_token(&asked.text("jwt")).post("/api2/users/totp/login");
+    course.ask_for("set up by code", by_code.json(json!({ "code": code })), session).await;
+    half_a_minute_passes(&course.service.pool().await, &person).await;
+    let remove = |code: &str| person.client.delete(&format!("/api2/users/{}/totp?code={code}", person.id()));
+    course.ask("remove by a wrong code", remove("735195")).await.is(403, "AccessDenied");
+    let code = app.code();
+    course.traces.code(&code);
+    course.ask("remove by code", remove(&code).key("remove")).await.ok();
+}
+
 /// What applications prove themselves by, and the secret of an identity provider.
 async fn applications(course: &mut Course) {
     let admin = course.account.admin().clone();
@@ -405,8 +430,8 @@ async fn sessions(course: &mut Course) {
     course.ask("log out", out).await.ok();
 }
 
-/// Everybody who was given a token by the command line.
-async fn tools(course: &mut Course) {
+/// Everybody who was given a token by the command line, and files of settings that can not be read.
+async fn tools(course: &mut Course) -> Vec<(String, String)> {
     let service = &course.service;
     let account = course.account.id.to_string();
     for arguments in [
@@ -419,6 +444,21 @@ async fn tools(course: &mut Course) {
         let client = course.anonymous.with_token(token);
         eventually("the new user", || async { (client.get("/api2/channels").await.status == 200).then_some(()) }).await;
     }
+    let written = "settings-Kanari+3d/1";
+    course.traces.password(written);
+    let mut printed = Vec::new();
+    for line in [
+        format!("master_key = \"{written}"),
+        format!("master_key = [\"{written}\"]"),
+        format!("smtp_url = \"smtp://ada:{written}\"@example.com\""),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), format!("pool_size = 5\n{line}\n")).unwrap();
+        let ended = course.service.tool_output(&["mail", "--config", file.path().to_str().unwrap()]).await;
+        assert!(!ended.status.success() && !ended.stderr.is_empty(), "{line}: {}", ended.stderr);
+        printed.push((format!("the refusal of {line}"), ended.stderr));
+    }
+    printed
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -450,9 +490,10 @@ async fn no_secret_is_in_an_event_a_table_a_log_or_an_answer() {
     passwords(&mut course).await;
     mails(&mut course).await;
     second_factors(&mut course).await;
+    demanded_factors(&mut course).await;
     applications(&mut course).await;
     sessions(&mut course).await;
-    tools(&mut course).await;
+    let printed = tools(&mut course).await;
     assert!(course.mail.conversations().iter().any(|one| one.commands.iter().any(|line| line.starts_with("AUTH"))));
 
     let metrics = course.anonymous.get("/metrics");
@@ -461,19 +502,18 @@ async fn no_secret_is_in_an_event_a_table_a_log_or_an_answer() {
     for path in ["/api2/users", "/api2/accounts", "/api2/apps", "/api2/settings", "/api2/"] {
         course.ask(path, admin.get(path)).await.ok();
     }
-    look_everywhere(course, &token).await;
+    look_everywhere(course, &token, printed).await;
 }
 
 /// All that the service has stored, logged, answered and printed.
-async fn look_everywhere(mut course: Course, token: &str) {
+async fn look_everywhere(mut course: Course, token: &str, mut printed: Vec<(String, String)>) {
     let pool = course.service.pool().await;
     let streams: Vec<(String, String)> =
         sqlx::query_as("SELECT DISTINCT aggregate_type, aggregate_id FROM events").fetch_all(&pool).await.unwrap();
-    let mut printed = Vec::new();
     for arguments in [vec!["mail"], vec!["mail", "list", "--json"], vec!["projections"]] {
         printed.push((arguments.join(" "), course.service.tool(&arguments).await));
     }
-    // One of each type: what is printed of them is in the events, which are all looked at.
+    // One of each type: whatever is printed of the others is in their events, which are all looked at.
     let mut types: Vec<&str> = Vec::new();
     for (kind, id) in &streams {
         if !types.contains(&kind.as_str()) {

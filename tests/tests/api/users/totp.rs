@@ -206,7 +206,7 @@ async fn a_jwt_opens_nothing_but_what_it_was_made_for() {
     by_code(&anonymous, &jwt, &app.code()).await.is(401, "AccessTokenInvalidError");
 }
 
-async fn demand_second_factors(account: &Account) {
+pub async fn demand_second_factors(account: &Account) {
     for on in [false, true] {
         let features = [(Feature::Security, on)].into();
         let changes = Box::new(AccountChanges { features, ..AccountChanges::default() });
