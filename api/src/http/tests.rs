@@ -332,7 +332,7 @@ async fn a_body_that_can_not_be_read_is_refused_with_the_place() {
         (r#"{"posts":7007}"#.to_owned(), "`posts`: invalid type: integer, expected a sequence at line 1 column 13"),
         (
             r#"{"posts":"my `secret`, expected \" by nobody"}"#.to_owned(),
-            "`posts`: invalid type: string, expected a sequence at line 1 column 44",
+            "`posts`: invalid type: string, expected a sequence at line 1 column 45",
         ),
         ("{}".to_owned(), "the body: missing field `posts` at line 1 column 2"),
         (r#"{"posts":[],"posts":[]}"#.to_owned(), "the body: duplicate field `posts` at line 1 column 19"),

@@ -1,109 +1,22 @@
 //! Secrets go in by every way there is, and stay in: no event, no table, no line of the log and no answer holds one, but
 //! the answer that is there to tell it.
 
+mod course;
 mod traces;
 
-use std::sync::Arc;
-
 use palaver_domain::identity::Role;
-use palaver_eventstore::{
-    clock::SystemClock,
-    ids::SystemIds,
-    vault::{SecretRef, Vault},
-};
-use palaver_tests::{
-    Account, Answer, Client, MASTER_KEY, Request, Service, ServiceOptions, SmtpServer, cells, eventually,
-};
+use palaver_tests::{Answer, MASTER_KEY, ServiceOptions, SmtpServer, cells, eventually};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use totp_rs::Secret;
 
 use crate::users::totp::{App, demand_second_factors, half_a_minute_passes};
-use traces::{Heard, Traces};
+use course::{Course, session};
+use traces::Traces;
 
 /// Passwords, one for each way in. They differ in the part that tells them; their signs look different in a URL.
 fn password(way: &str) -> String {
     format!("Küken+{way}/Geheim 1")
-}
-
-/// What was sent and heard so far.
-struct Course {
-    service: Service,
-    account: Account,
-    anonymous: Client,
-    mail: SmtpServer,
-    traces: Traces,
-    heard: Vec<Heard>,
-}
-
-impl Course {
-    /// Sends a request whose answer may tell nothing.
-    async fn ask(&mut self, asked: &str, request: Request) -> Answer {
-        let answer = request.await;
-        self.heard.push(Heard { asked: asked.to_owned(), answer: answer.clone(), tells: Vec::new() });
-        answer
-    }
-
-    /// Sends a request whose answer tells what `secrets` finds in it, and nothing else.
-    async fn ask_for(&mut self, asked: &str, request: Request, secrets: impl Fn(&Answer) -> Vec<String>) -> Answer {
-        let answer = request.await;
-        assert!((200..300).contains(&answer.status), "{asked}: {}", answer.body);
-        let tells = secrets(&answer);
-        assert!(tells.iter().all(|secret| secret.len() > 20), "{asked}: {}", answer.body);
-        tells.iter().for_each(|secret| self.traces.secret(secret));
-        self.heard.push(Heard { asked: asked.to_owned(), answer: answer.clone(), tells });
-        answer
-    }
-
-    /// The one-time token of the newest mail to somebody.
-    async fn mailed(&mut self, recipient: &str) -> String {
-        let token = eventually("a mail with a link", || async {
-            let to = format!("RCPT TO:<{recipient}>");
-            let sent =
-                self.mail.conversations().into_iter().rev().find(|one| one.taken && one.commands.contains(&to))?;
-            // Quoted-printable folds its lines, and writes `=` as `=3D`.
-            let content = sent.content?.replace("=\r\n", "").replace("=3D", "=");
-            let (_, after) = content.split_once("#token=")?;
-            Some(after.chars().take_while(char::is_ascii_alphanumeric).collect::<String>())
-        })
-        .await;
-        assert_eq!(token.len(), 64, "{token}");
-        self.traces.secret(&token);
-        token
-    }
-
-    /// Logs in at `/api2`, which must succeed. Returns whom that makes.
-    async fn log_in(&mut self, name: &str, password: &str) -> Client {
-        let request = self.anonymous.post("/api2/users/login").json(json!({ "username": name, "password": password }));
-        let answer = self.ask_for(&format!("log in {name}"), request.key("a-login"), session).await;
-        assert_eq!(answer.status, 204, "{}", answer.body);
-        self.anonymous.with_token(answer.header("accesstoken").unwrap())
-    }
-
-    /// What the vault keeps for the account, of the reference in the events of a stream.
-    async fn kept(&self, stream: &str, field: &str) -> Vec<String> {
-        let pool = self.service.pool().await;
-        let vault = Vault::new(pool.clone(), MASTER_KEY.parse().unwrap(), Arc::new(SystemClock), Arc::new(SystemIds));
-        let payloads: Vec<String> = sqlx::query_scalar("SELECT payload::text FROM events WHERE aggregate_id = $1")
-            .bind(stream)
-            .fetch_all(&pool)
-            .await
-            .unwrap();
-        let mut kept = Vec::new();
-        for payload in payloads {
-            for part in payload.split(&format!("\"{field}\":\"")).skip(1) {
-                let reference: SecretRef = part.split('"').next().unwrap().parse().unwrap();
-                if let Ok(secret) = vault.get(self.account.id, reference).await {
-                    kept.push(String::from_utf8_lossy(secret.expose()).into_owned());
-                }
-            }
-        }
-        kept
-    }
-}
-
-fn session(answer: &Answer) -> Vec<String> {
-    vec![answer.header("accesstoken").expect("a login tells its token").to_owned()]
 }
 
 fn at(pointer: &'static str) -> impl Fn(&Answer) -> Vec<String> {
