@@ -51,5 +51,5 @@ pub(super) async fn get(
         actor: caller.actor,
         created_at: found.created_at,
     };
-    Ok(request.ok(app, "The app was found."))
+    Ok(request.ok(app))
 }

@@ -20,16 +20,16 @@ impl<S: Sync> FromRequestParts<S> for Request {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        // Without the query, which may hold what a log should not.
-        Ok(Self { path: uri.path().to_owned(), method: parts.method.to_string() })
+        let path = uri.path_and_query().map_or_else(|| uri.path(), |asked| asked.as_str());
+        Ok(Self { path: path.to_owned(), method: parts.method.to_string() })
     }
 }
 
 impl Request {
     /// 200 with `data`.
-    pub fn ok<T: Serialize>(self, data: T, message: &'static str) -> Response {
+    pub fn ok<T: Serialize>(self, data: T) -> Response {
         let Self { path, method } = self;
-        Json(Envelope { data, path, method, message, status_code: StatusCode::OK.as_u16() }).into_response()
+        Json(Envelope { data, path, method, message: "success", status_code: StatusCode::OK.as_u16() }).into_response()
     }
 }
 
@@ -39,12 +39,12 @@ impl Request {
 #[schema(as = BotsEnvelope)]
 pub(super) struct Envelope<T> {
     data: T,
-    /// What was asked for, without the query.
-    #[schema(example = "/v1/app")]
+    /// What was asked for, with the query.
+    #[schema(example = "/v1/app?appId=1f6c1d7e-4c0f-4c7a-9a55-0b6b1b1c9c11")]
     path: String,
     #[schema(example = "GET")]
     method: String,
-    /// One sentence for people. May change.
+    #[schema(example = "success")]
     message: &'static str,
     /// The status once more.
     status_code: u16,
