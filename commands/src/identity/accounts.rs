@@ -11,7 +11,7 @@ use palaver_domain::{
     identity::{Account, AccountChanges, AccountCommand, AccountError, AccountState, AiThreshold, ClaimKind, Feature},
 };
 use palaver_eventstore::{
-    Loaded,
+    Loaded, Sequence,
     vault::{SecretRef, Vault, VaultError},
 };
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ use crate::{CommandContext, CommandError, Commander, Outcome, Work};
 pub struct AccountAnswer {
     pub account: AccountState,
     pub created_at: DateTime<Utc>,
+    /// Of the account's stream, after the command.
+    pub sequence: Sequence,
 }
 
 /// What an identity provider gave for this account, and where to put it.
@@ -39,7 +41,7 @@ fn refuse(error: AccountError) -> CommandError {
 
 fn answer(loaded: &Loaded<Account>) -> Result<AccountAnswer, CommandError> {
     let account = loaded.aggregate.existing().map_err(refuse)?.clone();
-    Ok(AccountAnswer { account, created_at: loaded.created_at })
+    Ok(AccountAnswer { account, created_at: loaded.created_at, sequence: loaded.sequence })
 }
 
 /// Registers an account with what differs from [`AccountState`]'s beginnings.

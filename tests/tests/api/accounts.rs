@@ -403,3 +403,23 @@ async fn nobody_works_in_an_account_that_has_ended_but_operators() {
     operator.get("/api2/accounts").after(position).await.ok();
     ended.admin().get("/api2/").await.ok();
 }
+
+#[tokio::test]
+async fn a_change_can_be_bound_to_what_was_read() {
+    let service = shared().await;
+    let account = service.account("Tagged").await;
+    let admin = account.admin();
+    let path = path(&account);
+    let rename = |name: &str, tag: &str| admin.patch(&path).header("if-match", tag).json(json!({ "name": name }));
+    let read = admin.get(&path).await.ok();
+    let tag = read.header("etag").expect("an account has a tag").to_owned();
+    assert_eq!(admin.get(&path).header("if-none-match", &tag).await.status, 304);
+
+    let changed = rename("Tagged once", &tag).await.ok();
+    let newer = changed.header("etag").expect("a change answers the new tag").to_owned();
+    assert_ne!(newer, tag);
+    rename("Tagged twice", &tag).await.is(412, "PreconditionFailedError");
+    let now = admin.get(&path).await.ok();
+    assert_eq!((now.text("name"), now.header("etag")), ("Tagged once".to_owned(), Some(newer.as_str())));
+    rename("Tagged twice", &newer).await.ok();
+}

@@ -25,7 +25,7 @@ use palaver_domain::{
 use palaver_projections::accounts::render;
 
 use super::context::{Asked, written};
-use crate::http::{ApiError, Json};
+use crate::http::{ApiError, EntityTag, Json};
 
 /// The context of a command on an account: the caller's own with one permission, any other with another. Without it,
 /// there is no such account.
@@ -40,6 +40,6 @@ fn within(asked: &Asked, account: AccountId, own: Permission, others: Permission
 
 /// An account as commands leave it, looking as it does in a list.
 fn answer(outcome: &Outcome<AccountAnswer>) -> impl IntoResponse + use<> {
-    let AccountAnswer { account, created_at } = &outcome.value;
-    (written(outcome), Json(render(account, *created_at)))
+    let AccountAnswer { account, created_at, sequence } = &outcome.value;
+    (written(outcome), EntityTag(*sequence), Json(render(account, *created_at)))
 }

@@ -4,16 +4,16 @@ use axum::{extract::State, http::StatusCode, response::IntoResponse};
 use palaver_commands::identity::NewSecret;
 use palaver_domain::{
     AccountId, Failure, FailureKind, FieldErrors,
-    identity::{AiThreshold, Permission},
+    identity::{Account, AiThreshold, Permission},
 };
-use palaver_eventstore::vault::SECRET_BYTES_MAX;
+use palaver_eventstore::{StreamId, vault::SECRET_BYTES_MAX};
 use palaver_projections::accounts;
 use serde::Deserialize;
 
 use super::{answer, body::Patch, within};
 use crate::{
     auth::Caller,
-    http::{ApiError, ErrorBody, Json, Paging, PathId, ReadAfter},
+    http::{ApiError, EntityTag, ErrorBody, IfMatch, Json, Paging, PathId, ReadAfter},
     settings::Secret,
     socialhub::{
         SocialhubState,
@@ -56,7 +56,7 @@ pub(in crate::socialhub) async fn get(
 ) -> Result<impl IntoResponse, ApiError> {
     let context = within(&asked, id, Permission::EditAccount, Permission::ViewAllAccounts)?;
     let found = state.commander.account(context.tenant).await?;
-    Ok(Json(accounts::render(&found.account, found.created_at)))
+    Ok((EntityTag(found.sequence), Json(accounts::render(&found.account, found.created_at))))
 }
 
 /// A secret that is worth keeping, as the vault takes it.
@@ -76,7 +76,7 @@ fn check_secret(secret: &Secret) -> Result<&[u8], ApiError> {
 /// `EditAccountSalesSettings` alone; without it, these may be sent as they are. Features that are available can be
 /// switched on and off by the account. An account is linked with another when each names the other.
 #[utoipa::path(patch, path = "/api2/accounts/{id}", tag = "accounts", operation_id = "updateAccount",
-    params(("id" = String, Path, description = "The account's id.")), request_body = Patch,
+    params(("id" = String, Path, description = "The account's id."), IfMatch), request_body = Patch,
     responses((status = 200, description = "The account.", body = schemas::Account),
         (status = 400, description = "A value is not valid.", body = ErrorBody),
         (status = 403, description = "What the account has bought is not the caller's to change.", body = ErrorBody),
@@ -88,6 +88,7 @@ pub(in crate::socialhub) async fn patch(
     PathId(id): PathId<AccountId>,
     Json(patch): Json<Patch>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let asked = asked.only_if_unchanged(StreamId::of::<Account>(id));
     let context = within(&asked, id, Permission::EditAccount, Permission::EditAllAccounts)?;
     let sales = asked.planner.permissions.contains(Permission::EditAccountSalesSettings);
     let secret = match patch.secret() {
