@@ -65,6 +65,8 @@ pub fn parameter(path: &str, name: &str, ids: &Ids) -> Option<String> {
         ("/api2/teams/", "channelId", &ids.channel),
         ("/api2/teams/", "userId", &ids.user),
         ("/api2/users/", "userId", &ids.user),
+        // Nobody has told of a Keycloak here, so no realm is there, whoever has claimed it.
+        ("/api2/users/keycloak/", "realm", &ids.account),
     ];
     let found = named.into_iter().find(|(prefix, called, _)| path.starts_with(prefix) && *called == name);
     found.map(|(_, _, id)| id.clone())
@@ -97,6 +99,8 @@ pub fn plain(name: &str) -> Option<&'static str> {
         "until" => "2031-06-01T00:00:00Z",
         "tz" => "UTC",
         "code" => "123456",
+        "session_state" => "0123-4567",
+        "iss" => "https://keycloak.example.com",
         "status" => "draft",
         "type" => "default",
         "sortBy" => "createdTime",
