@@ -8,6 +8,7 @@ pub mod identity;
 pub mod posts;
 
 mod actor;
+mod catalog;
 mod failure;
 mod findings;
 mod ids;
@@ -16,6 +17,7 @@ mod text;
 mod upcast;
 
 pub use actor::{Actor, Circumstances};
+pub use catalog::{AGGREGATE_TYPES, AggregateVisitor, visit_aggregate};
 pub use failure::{Failure, FailureKind, FieldErrors};
 pub use identity::Locale;
 pub use ids::{

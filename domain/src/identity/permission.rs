@@ -1,4 +1,5 @@
-//! What a user may be allowed to do. Source: seed 003, `Settings.roles.permissions` and what its routes ask for.
+//! What a user may be allowed to do. Source: seed 003, `Settings.roles.permissions` and what its routes ask for; the last
+//! two are ours.
 
 use std::{fmt, str::FromStr};
 
@@ -97,6 +98,9 @@ permissions! {
     ViewAdminDropdown,
     ViewAllAccounts,
     EditAllAccounts,
+    // Ours: the log itself, which tells all that the account did.
+    ViewEvents,
+    ViewAudit,
 }
 
 impl fmt::Display for Permission {
