@@ -1,6 +1,6 @@
 //! `/token`, which live clients call `/login`: an application's secret for a token. Source: seed 001.
 
-use axum::{extract::State, response::IntoResponse};
+use axum::extract::State;
 use chrono::{DateTime, Utc};
 use palaver_commands::identity::SecretExchange;
 use palaver_domain::AppId;
@@ -8,7 +8,7 @@ use palaver_projections::times;
 use serde::{Deserialize, Serialize};
 
 use super::{BotOpenApi, BotOpenApiState};
-use crate::http::{ApiError, ErrorBody, ErrorCode, Json, NO_STORE};
+use crate::http::{ApiError, ErrorBody, ErrorCode, Json};
 
 /// Characters of a secret; ours are shorter.
 const SECRET_CHARS_MAX: usize = 512;
@@ -49,8 +49,8 @@ pub(super) struct Token {
 pub(super) async fn token(
     State(state): State<BotOpenApiState>,
     Json(body): Json<AppLogin>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok((NO_STORE, exchange(&state, &body).await?))
+) -> Result<Json<Token>, ApiError> {
+    exchange(&state, &body).await
 }
 
 /// Get a token for an application's secret; the same as `/bot-api/v1/token`.
@@ -64,8 +64,8 @@ pub(super) async fn token(
 pub(super) async fn login(
     State(state): State<BotOpenApiState>,
     Json(body): Json<AppLogin>,
-) -> Result<impl IntoResponse, ApiError> {
-    Ok((NO_STORE, exchange(&state, &body).await?))
+) -> Result<Json<Token>, ApiError> {
+    exchange(&state, &body).await
 }
 
 async fn exchange(state: &BotOpenApi, login: &AppLogin) -> Result<Json<Token>, ApiError> {

@@ -49,9 +49,6 @@ use crate::{
     permissions::RouteTable,
 };
 
-/// On answers that hold a secret: nobody on the way keeps a copy.
-pub(crate) const NO_STORE: [(HeaderName, &str); 1] = [(header::CACHE_CONTROL, "no-store")];
-
 /// What the conventions need to know. Handlers have a state of their own.
 #[derive(Clone, Debug)]
 pub struct Shell {

@@ -134,6 +134,7 @@ fn finish(headers: &mut HeaderMap, id: &RequestId) {
     }
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        // Nobody on the way keeps a copy: answers hold secrets, and what one caller alone may see.
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_FRAME_OPTIONS, "DENY"),

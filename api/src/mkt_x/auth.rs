@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{MktX, MktXState, Success};
 use crate::{
     auth::{ACCESS_TOKEN_SECONDS, Caller, CredentialHash},
-    http::{ApiError, ErrorCode, Json, MktXErrorBody, NO_STORE},
+    http::{ApiError, ErrorCode, Json, MktXErrorBody},
 };
 
 /// Who logs in. What is left out is not valid, rather than malformed.
@@ -135,7 +135,7 @@ pub(super) async fn login(
         LoggedIn::Locked { until } => return Err(state.locked(until)),
         LoggedIn::Closed => return Err(refused("the account has come to its end")),
     };
-    Ok((NO_STORE, Json(Success::of(state.tokens(user.id, &opened).await?))))
+    Ok(Json(Success::of(state.tokens(user.id, &opened).await?)))
 }
 
 /// What the next tokens are had for.
@@ -162,7 +162,7 @@ pub(super) async fn refresh(
         ApiError::new(ErrorCode::LoginFailedError, "the refresh token is not, or no longer, valid; log in again")
     })?;
     let tokens = state.signed(CredentialHash::from_bytes(next.session), next.user, next.refresh_token)?;
-    Ok((NO_STORE, Json(Success::of(tokens))))
+    Ok(Json(Success::of(tokens)))
 }
 
 /// Nothing more to say.

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::Caller,
-    http::{ApiError, ErrorBody, Json, NO_STORE, Paging, PathId, PathIds, ReadAfter},
+    http::{ApiError, ErrorBody, Json, Paging, PathId, PathIds, ReadAfter},
 };
 
 const _: () = assert!(crate::http::COUNT_MAX <= APPS_PAGE_MAX);
@@ -190,7 +190,7 @@ pub(super) async fn issue_key(
     let new = NewKey { label: body.label, expires_at: body.expiration_time };
     let told = state.commander.issue_app_key(&asked.context, id, new).await?;
     let key = with_secret(apps::render_key(&told.outcome.value), told.secret.as_ref());
-    Ok((StatusCode::CREATED, NO_STORE, written(&told.outcome), Json(key)))
+    Ok((StatusCode::CREATED, written(&told.outcome), Json(key)))
 }
 
 /// Revoke a key. It opens nothing from now on.
@@ -219,5 +219,5 @@ pub(super) async fn rotate_secret(
 ) -> Result<impl IntoResponse, ApiError> {
     let told = state.commander.rotate_app_secret(&asked.context, id).await?;
     let app = with_secret(shown(&told.outcome.value), told.secret.as_ref());
-    Ok((NO_STORE, written(&told.outcome), Json(app)))
+    Ok((written(&told.outcome), Json(app)))
 }

@@ -50,6 +50,26 @@ pub struct Socialhub {
 
 pub(crate) type SocialhubState = Arc<Socialhub>;
 
+/// A page of the web application that a mail leads to.
+#[derive(Clone, Copy, Debug)]
+enum Page {
+    /// Where people verify their address.
+    Activate,
+    /// Where people choose a password.
+    SetPassword,
+}
+
+impl Socialhub {
+    /// What to mail. The token stands in the fragment, which browsers do not send and servers do not log.
+    fn link(&self, page: Page, token: &str) -> String {
+        let page = match page {
+            Page::Activate => "activate",
+            Page::SetPassword => "set-password",
+        };
+        format!("{}/{page}#token={token}", self.public_url)
+    }
+}
+
 pub fn router(state: Socialhub) -> OpenApiRouter {
     routes().with_state(Arc::new(state))
 }

@@ -292,22 +292,29 @@ impl Commander {
 ///
 /// # Errors
 /// `Invalid` when one is no team of the account.
-pub(crate) async fn join(
+pub(crate) async fn join(work: &mut Work, field: &str, teams: &[TeamId], members: Members) -> Result<(), CommandError> {
+    match admit(work, teams, members).await?.first() {
+        Some(team) => Err(unknown(field, "unknownTeam", "team", team)),
+        None => Ok(()),
+    }
+}
+
+/// Tells teams that somebody comes, so that none of them is deleted meanwhile. Returns those that are not there.
+pub(super) async fn admit(
     work: &mut Work,
-    field: &str,
     teams: &[TeamId],
     Members { users, channels }: Members,
-) -> Result<(), CommandError> {
-    for team in teams {
+) -> Result<Vec<TeamId>, CommandError> {
+    let mut unknown = Vec::new();
+    for &team in teams {
         let command = TeamCommand::Admit { users: users.clone(), channels: channels.clone() };
         match work.handle::<Team>(team, command).await {
-            Err(CommandError::Refused(failure)) if failure.kind == FailureKind::NotFound => {
-                return Err(unknown(field, "unknownTeam", "team", team));
-            }
-            told => drop(told?),
+            Ok(_) => {}
+            Err(CommandError::Refused(failure)) if failure.kind == FailureKind::NotFound => unknown.push(team),
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    Ok(unknown)
 }
 
 /// Everybody leaves, or nobody: somebody who has nowhere else to go keeps the team alive.

@@ -10,12 +10,8 @@ use serde_json::{Value, json};
 use crate::{
     http::{ApiError, ErrorBody, Json, Query, RequestId},
     settings::Secret,
-    socialhub::{SocialhubState, context::written, schemas},
+    socialhub::{Page, SocialhubState, context::written, schemas},
 };
-
-/// Where people verify their address, below the public address. The token stands in the fragment, which browsers do not
-/// send and servers do not log.
-const PAGE: &str = "activate#token=";
 
 /// How an account is registered.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -129,7 +125,7 @@ pub(in crate::socialhub) async fn register(
     Json(body): Json<Body>,
 ) -> Result<impl IntoResponse, ApiError> {
     let registration = body.read(how)?;
-    let link = |token: &str| format!("{}/{PAGE}{token}", state.public_url);
+    let link = |token: &str| state.link(Page::Activate, token);
     let request_id = Some(request_id.to_string());
     let (outcome, link) = state.commander.register(registration, request_id, &state.outbox, link).await?;
     let mut account: Value = render(&outcome.value.account.account, outcome.value.account.created_at);

@@ -11,14 +11,10 @@ use crate::{
     auth::Caller,
     http::{ApiError, ErrorBody, ErrorCode, Json},
     socialhub::{
-        SocialhubState,
+        Page, SocialhubState,
         context::{Asked, written},
     },
 };
-
-/// Where people choose a password, below the public address. The token stands in the fragment, which browsers do not send
-/// and servers do not log.
-const PAGE: &str = "set-password#token=";
 
 /// A user to be. All but `phone`, `password`, `accountId` and `teams` is required.
 #[derive(Deserialize, utoipa::ToSchema)]
@@ -115,7 +111,7 @@ pub(in super::super) async fn create(
     let context = within(asked, tenant);
     let outcome = state.commander.add_user(&context, &editor(&caller), new, password.as_ref(), users).await?;
     if password.is_none() {
-        let link = |token: &str| format!("{}/{PAGE}{token}", state.public_url);
+        let link = |token: &str| state.link(Page::SetPassword, token);
         state.commander.invite_user(&state.outbox, &outcome.value, link).await.map_err(|error| match error {
             InvitationError::Command(error) => error.into(),
             InvitationError::Mail(error) => ApiError::internal(&error),

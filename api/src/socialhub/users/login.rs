@@ -123,8 +123,7 @@ pub(in crate::socialhub) async fn login(
         LoggedIn::SetUp { tenant, user } => (tenant, user, half(HalfLoginStatus::TotpSetup, ticket::Purpose::SetUp)),
     };
     let (jwt, secret) = state.ticket(purpose, tenant, user, device).await?;
-    let no_store = [(header::CACHE_CONTROL, "no-store")];
-    Ok((no_store, Json(HalfLogin { jwt, status, secret })).into_response())
+    Ok(Json(HalfLogin { jwt, status, secret }).into_response())
 }
 
 /// Whose sessions end.

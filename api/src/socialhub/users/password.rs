@@ -6,15 +6,12 @@ use tokio::sync::Semaphore;
 
 use crate::{
     http::{ApiError, ErrorBody, Json, RequestId, chain},
-    socialhub::SocialhubState,
+    socialhub::{Page, SocialhubState},
 };
 
 /// Resets that are worked on at once. They are short, and each is for one mail.
 static RESETS: Semaphore = Semaphore::const_new(16);
 const RETRY_AFTER_S: u32 = 1;
-/// Where people choose a password, below the public address. The token stands in the fragment, which browsers do not send
-/// and servers do not log.
-const PAGE: &str = "set-password#token=";
 
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +35,7 @@ pub(in crate::socialhub) async fn reset(
     };
     tokio::spawn(async move {
         let _place = place;
-        let link = |token: &str| format!("{}/{PAGE}{token}", state.public_url);
+        let link = |token: &str| state.link(Page::SetPassword, token);
         if let Err(error) = state.commander.mail_password_reset(&state.outbox, &user_name, link).await {
             tracing::error!(cause = %chain(&error), "a password reset was not mailed");
         }

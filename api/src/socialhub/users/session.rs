@@ -13,8 +13,6 @@ use crate::{
     socialhub::Socialhub,
 };
 
-const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-
 impl Socialhub {
     /// Whether browsers reach this service by HTTPS, so that cookies need not go any other way.
     pub(super) fn is_secure(&self) -> bool {
@@ -28,7 +26,7 @@ impl Socialhub {
         let mut token = HeaderValue::from_str(&opened.token).map_err(|error| ApiError::internal(&error))?;
         token.set_sensitive(true);
         let cookie = cookie::keep(&opened.token, opened.lifetime, self.is_secure())?;
-        Ok(AppendHeaders([(HeaderName::from_static(ACCESSTOKEN), token), (header::SET_COOKIE, cookie), NO_STORE]))
+        Ok(AppendHeaders([(HeaderName::from_static(ACCESSTOKEN), token), (header::SET_COOKIE, cookie)]))
     }
 
     /// 204 with a session.

@@ -122,7 +122,7 @@ pub(in crate::socialhub) async fn generate(
 ) -> Result<impl IntoResponse, ApiError> {
     in_person(&caller)?;
     let (jwt, secret) = state.ticket(Purpose::Confirm, caller.tenant, caller.user, Device::default()).await?;
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(Generated { jwt, secret })))
+    Ok(Json(Generated { jwt, secret }))
 }
 
 #[derive(Deserialize, utoipa::ToSchema)]

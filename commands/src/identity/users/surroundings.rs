@@ -2,14 +2,17 @@
 //! is read by the unit of work, so it still holds when the change is written.
 
 use palaver_domain::{
-    ChannelId, FailureKind, READ_ONLY_CHANNELS_PER_USER_MAX, TEAMS_PER_MEMBER_MAX, TeamId, UserId,
+    ChannelId, READ_ONLY_CHANNELS_PER_USER_MAX, TEAMS_PER_MEMBER_MAX, TeamId, UserId,
     channels::Channel,
     identity::{Account, AccountState, Role, Team, TeamCommand, UpdateFacts, User, UserError, UserState},
 };
 use palaver_eventstore::Loaded;
 
 use super::{UserEditor, refuse};
-use crate::{CommandError, Work};
+use crate::{
+    CommandError, Work,
+    identity::teams::{self, Members},
+};
 
 pub(super) async fn account(work: &mut Work) -> Result<AccountState, CommandError> {
     let loaded = work.get::<Account>(work.tenant()).await?;
@@ -27,19 +30,11 @@ pub(super) async fn facts_for(work: &mut Work, by: &UserEditor) -> Result<Update
     })
 }
 
-/// Tells teams that somebody comes, so that none of them is deleted meanwhile. Returns those that are not there.
+/// Tells teams that the user comes. Returns those that are not there.
 pub(super) async fn admit(work: &mut Work, user: UserId, team_ids: &[TeamId]) -> Result<Vec<TeamId>, CommandError> {
-    let mut unknown = Vec::new();
     // More than that are refused anyway.
-    for &team in team_ids.iter().take(TEAMS_PER_MEMBER_MAX) {
-        let command = TeamCommand::Admit { users: vec![user], channels: Vec::new() };
-        match work.handle::<Team>(team, command).await {
-            Ok(_) => {}
-            Err(CommandError::Refused(failure)) if failure.kind == FailureKind::NotFound => unknown.push(team),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(unknown)
+    let teams = team_ids.get(..TEAMS_PER_MEMBER_MAX).unwrap_or(team_ids);
+    teams::admit(work, teams, Members { users: vec![user], channels: Vec::new() }).await
 }
 
 /// The teams' side of a change: they are told who comes, and whoever goes does not look after them any more.
