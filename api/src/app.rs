@@ -141,21 +141,16 @@ impl App {
         Ok(())
     }
 
-    /// The process manager that sends mail, or keeps it when no server is configured. There is none without a master
-    /// key: what can not be opened can not be sent.
+    /// The process manager that sends mail, or keeps it when no server is configured.
     ///
     /// # Errors
     /// When TLS can not be set up.
-    pub fn mail_worker(&self, settings: &Settings) -> Result<Option<MailWorker>, SmtpMailerError> {
-        if !self.outbox.has_key() {
-            tracing::warn!("there is no master key, so this process sends no mail; give PALAVER_MASTER_KEY");
-            return Ok(None);
-        }
+    pub fn mail_worker(&self, settings: &Settings) -> Result<MailWorker, SmtpMailerError> {
         let mailer = match &settings.mail {
             Some(mail) => Some(Arc::new(SmtpMailer::new(mail.server.clone(), &mail.from)?) as Arc<dyn Mailer>),
             None => None,
         };
-        Ok(Some(MailWorker::new(self.outbox.clone(), mailer, MailWorkerSettings::default())))
+        Ok(MailWorker::new(self.outbox.clone(), mailer, MailWorkerSettings::default()))
     }
 
     /// The process manager that publishes what is due.

@@ -228,9 +228,7 @@ fn start_workers(app: &App, settings: &Settings) -> Result<Workers, RunError> {
     let forgetful = app.commander.clone();
     workers.start("forgetting of credentials", |stop| async move { forgetful.forget_old_credentials(stop).await });
     workers.start("forgetting of receipts", |stop| async move { commander.forget_old_receipts(stop).await });
-    if let Some(mail) = mail {
-        workers.start("mail worker", |stop| async move { mail.run(stop).await });
-    }
+    workers.start("mail worker", |stop| async move { mail.run(stop).await });
     workers.start("forgetting of mail", |stop| async move { outbox.forget_old_mail(stop).await });
     Ok(workers)
 }

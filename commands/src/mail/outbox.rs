@@ -150,11 +150,6 @@ impl Outbox {
         &*self.clock
     }
 
-    /// Whether mail can be queued and opened here.
-    pub const fn has_key(&self) -> bool {
-        self.seal.is_some()
-    }
-
     /// Puts a mail in, to be sent as soon as possible. In a transaction, it is sent if and when that commits: best the
     /// one that keeps the hash of what the link carries. The log is written by a connection of its own, so a mail that
     /// follows from an event is queued after it.
