@@ -2,6 +2,7 @@
 //! that the embedded default runs on. What events mean, and what they lead to, lives elsewhere.
 
 pub mod clock;
+pub mod cloud_event;
 pub mod ids;
 pub mod managed;
 pub mod vault;

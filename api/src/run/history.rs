@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use palaver_eventstore::{RecordedEvent, Sequence};
+use palaver_eventstore::{RecordedEvent, Sequence, cloud_event::fields};
 use serde_json::{Value, json};
 
 use super::{RunError, database::Tool, stream::stream};
@@ -38,15 +38,6 @@ pub(super) async fn run(settings: &Settings, args: &HistoryArgs, out: &mut impl 
     }
 }
 
-/// What an event says: its fields, without the name of its variant around them.
-fn change(event: &RecordedEvent) -> Value {
-    match &event.payload {
-        Value::Object(variant) if variant.len() == 1 => variant.values().next().cloned().unwrap_or_default(),
-        Value::String(_) => json!({}),
-        other => other.clone(),
-    }
-}
-
 fn as_json(event: &RecordedEvent) -> Value {
     json!({
         "position": event.position,
@@ -57,7 +48,7 @@ fn as_json(event: &RecordedEvent) -> Value {
         "time": event.metadata.time,
         "recordedAt": event.recorded_at,
         "metadata": event.metadata,
-        "change": change(event),
+        "change": fields(&event.payload),
         "fault": event.fault,
     })
 }
@@ -78,7 +69,7 @@ fn print(event: &RecordedEvent, out: &mut impl Write) -> Result<(), RunError> {
     if let Some(fault) = &event.fault {
         writeln!(out, "        this event can not be read: {fault}")?;
     }
-    if let Value::Object(fields) = change(event) {
+    if let Value::Object(fields) = &*fields(&event.payload) {
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
             writeln!(out, "        {name} = {value}")?;
         }
