@@ -1,7 +1,7 @@
 //! The head of the log as this process knows it: its own appends at once, those of others by `NOTIFY`, and by
 //! asking now and then in case a notification was lost.
 
-use sqlx::postgres::PgListener;
+use sqlx::{PgExecutor, postgres::PgListener};
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
 use crate::{HEAD_POLL_INTERVAL, NOTIFY_INTERVAL, Position, database::Database};
@@ -50,8 +50,7 @@ impl Head {
         let mut written = self.written.subscribe();
         while written.changed().await.is_ok() {
             written.mark_unchanged();
-            let told = sqlx::query!("SELECT pg_notify($1, '')", CHANNEL).fetch_one(database.pool()).await;
-            if let Err(error) = told {
+            if let Err(error) = notify(database.pool()).await {
                 tracing::warn!(%error, "other processes were not told of an append; they will find it by polling");
             }
             sleep(NOTIFY_INTERVAL).await;
@@ -78,6 +77,11 @@ impl Head {
             }
         }
     }
+}
+
+/// Gives other processes a reason to look; within a transaction, when it commits.
+pub(crate) async fn notify(db: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT pg_notify($1, '')", CHANNEL).fetch_one(db).await.map(drop)
 }
 
 fn raise(sender: &watch::Sender<Position>, position: Position) {

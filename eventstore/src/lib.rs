@@ -5,6 +5,7 @@ pub mod clock;
 pub mod cloud_event;
 pub mod ids;
 pub mod managed;
+pub mod transfer;
 pub mod vault;
 
 mod aggregates;

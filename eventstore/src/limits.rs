@@ -31,3 +31,5 @@ pub const NOTIFY_INTERVAL: Duration = Duration::from_millis(10);
 pub const AGGREGATES_CACHED_MAX: u64 = 20_000;
 /// A snapshot is written each time a stream passes a multiple of this.
 pub const SNAPSHOT_EVERY_EVENTS: i64 = 100;
+/// Bytes of rows that are gathered before they are sent, when events are taken into an empty log.
+pub const TRANSFER_CHUNK_BYTES: usize = 1_024 * 1_024;

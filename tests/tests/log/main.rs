@@ -14,6 +14,7 @@ mod smtp;
 mod snapshots;
 mod stale;
 mod stock;
+mod transfer;
 mod work;
 
 use std::{collections::BTreeMap, sync::Arc};
