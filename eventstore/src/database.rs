@@ -35,7 +35,9 @@ impl Database {
     /// When PostgreSQL can not be reached or refuses.
     pub async fn connect(options: PgConnectOptions, connections_max: u32) -> Result<Self, sqlx::Error> {
         let options = options
-            .options([("search_path", "public,read_model")])
+            // Compiling a statement takes longer than any of ours runs, and where a plan is forced its cost, which is
+            // what PostgreSQL decides by, means nothing.
+            .options([("search_path", "public,read_model"), ("jit", "off")])
             .application_name("palaver")
             .log_slow_statements(tracing::log::LevelFilter::Warn, Duration::from_secs(1));
         let pool = PgPoolOptions::new()

@@ -51,3 +51,16 @@ async fn a_notification_is_a_reason_to_look_and_nothing_to_believe() {
     tasks.drain().await;
     other_tasks.drain().await;
 }
+
+#[tokio::test]
+async fn a_database_that_compiles_statements_compiles_none_of_ours() {
+    let database = fresh_database().await;
+    let name = database.options.get_database().unwrap().to_owned();
+    database.pool().await.execute(format!("ALTER DATABASE \"{name}\" SET jit = on").as_str()).await.unwrap();
+    let ours = Database::connect(database.options.clone(), 2).await.unwrap();
+    let mut alone = ours.dedicated("test").await.unwrap();
+    let asked = || sqlx::query_scalar::<_, String>("SHOW jit");
+    assert_eq!(asked().fetch_one(&database.pool().await).await.unwrap(), "on");
+    assert_eq!(asked().fetch_one(ours.pool()).await.unwrap(), "off");
+    assert_eq!(asked().fetch_one(&mut alone).await.unwrap(), "off");
+}
