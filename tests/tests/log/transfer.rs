@@ -16,7 +16,7 @@ use super::{TENANT, append, event, nothing, open, stream as stream_id};
 /// What JSON may look like and nobody would write twice the same way.
 const ODD: [&str; 5] = [
     r#"{"b" : 1,  "a":2, "b":3}"#,
-    "{\"text\":\"a\\tb\\\\n \\u0000 \\ud83d\\ude00 \u{1f600} \\N\",\n \"n\": 1.50e+2 }",
+    "{\"text\":\"a\\tb\\\\n \\u0000 \\ud83d\\ude00 \u{1f600} \\\\N\",\n \"n\": 1.50e+2 }",
     r#""only a text""#,
     "[]",
     r#"{"q":"it's \"quoted\"; $$"}"#,
