@@ -1,8 +1,11 @@
 //! The command line: what can be said, with its help. What is then done lives in [`crate::run`].
 
+mod replay;
+
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use palaver_commands::mail::LISTED_MAX;
 
+pub use self::replay::ReplayArgs;
 use crate::settings::Given;
 
 const EXAMPLES: &str = "\
@@ -82,6 +85,15 @@ pub enum Command {
     /// Say what an error code means, where it comes from and what to do
     #[command(after_help = "Example:\n  palaver explain ConflictError")]
     Explain(ExplainArgs),
+    /// Make a read model of the log once more, apart from the one in use, and show what differs
+    ///
+    /// Nothing in use is touched; it may go on meanwhile. What is compared is what both sides know completely: with
+    /// --from, rows of what began at or after that position; with --until, rows of what has not changed since. Rows of
+    /// what can not be read, or is in quarantine, are left out too, and counters as soon as anything is left out. How
+    /// much was left out is told. Ends with 0 when all that was compared is the same, and with 3 when not.
+    #[command(after_help = "Examples:\n  palaver replay posts\n  \
+        palaver replay posts --from 120000 --limit-differences 5 --json")]
+    Replay(ReplayArgs),
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]

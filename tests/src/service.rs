@@ -78,6 +78,7 @@ pub struct Service {
     options: ServiceOptions,
     endpoint: Endpoint,
     running: Option<Child>,
+    ready: Value,
     log: PathBuf,
 }
 
@@ -85,6 +86,7 @@ pub struct Service {
 #[derive(Debug)]
 pub struct Ended {
     pub status: ExitStatus,
+    pub stdout: String,
     pub stderr: String,
 }
 
@@ -112,6 +114,12 @@ impl ServiceOptions {
         self
     }
 
+    /// On a data directory that somebody has filled.
+    pub fn below(mut self, directory: TempDir) -> Self {
+        self.storage = Some(Storage::Private(directory));
+        self
+    }
+
     /// A setting by its flag's name, such as `read-wait-ms`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
@@ -122,8 +130,8 @@ impl ServiceOptions {
         if self.storage.is_none() {
             self.storage = Some(Storage::Database(Box::new(fresh_database().await)));
         }
-        let mut service =
-            Service { options: self, endpoint: Endpoint::default(), running: None, log: fresh_path("service.log") };
+        let (endpoint, log) = (Endpoint::default(), fresh_path("service.log"));
+        let mut service = Service { options: self, endpoint, running: None, ready: Value::Null, log };
         service.restart().await;
         service
     }
@@ -152,7 +160,10 @@ impl Service {
         // `work` has nothing to say; it is ready when it has a lease, which is for its tests to find out.
         if self.options.command != "work" {
             match tokio::time::timeout(PATIENCE, first_line(stdout)).await {
-                Ok(Some(line)) => self.endpoint.moved(&ready_url(&line)),
+                Ok(Some(line)) => {
+                    self.ready = ready(&line);
+                    self.endpoint.moved(self.ready["url"].as_str().expect("it tells its URL"));
+                }
                 Ok(None) => panic!("the service ended before it was ready"),
                 Err(_) => panic!("the service is not ready within {PATIENCE:?}"),
             }
@@ -175,7 +186,8 @@ impl Service {
     /// The same, when it is expected to fail.
     pub async fn tool_output(&self, arguments: &[&str]) -> Ended {
         let output = self.run(arguments).await;
-        Ended { status: output.status, stderr: String::from_utf8_lossy(&output.stderr).into_owned() }
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     async fn run(&self, arguments: &[&str]) -> Output {
@@ -192,6 +204,8 @@ impl Service {
             Storage::Database(database) => {
                 line.args(["--database-url", &database.url]).env("PALAVER_MASTER_KEY", MASTER_KEY)
             }
+            // A fork's own directory is the new one.
+            Storage::Private(directory) if command == "fork" => line.arg("--source").arg(directory.path()),
             Storage::Private(directory) => line.arg("--data").arg(directory.path()),
         };
         let given: Vec<&str> = self.options.settings.iter().map(|(name, _)| name.as_str()).collect();
@@ -236,6 +250,11 @@ impl Service {
     fn pid(&self) -> Pid {
         let child = self.running.as_ref().expect("it is running");
         Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+    }
+
+    /// What it said when it was ready.
+    pub fn ready(&self) -> &Value {
+        &self.ready
     }
 
     /// Where clients reach it.
@@ -305,8 +324,8 @@ async fn first_line(stdout: ChildStdout) -> Option<String> {
     told.await.ok()
 }
 
-fn ready_url(line: &str) -> String {
+fn ready(line: &str) -> Value {
     let ready: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not the line of readiness: {line}"));
     assert_eq!(ready["ready"], true, "{line}");
-    ready["url"].as_str().expect("it tells its URL").to_owned()
+    ready
 }

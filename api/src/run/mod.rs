@@ -1,5 +1,5 @@
 //! What each command of the binary does, one module a command, and how it ends: the exit code is 0 when it did what
-//! was asked, 2 when it was asked wrongly, and 1 when it failed.
+//! was asked, 2 when it was asked wrongly, 3 when what it compared differs, and 1 when it failed.
 
 mod account;
 mod database;
@@ -8,8 +8,10 @@ mod explain;
 mod history;
 mod mail;
 mod migrate;
+mod progress_line;
 mod projections;
 mod rebuild;
+mod replay;
 mod resolve;
 mod service;
 mod stream;
@@ -59,6 +61,8 @@ pub enum RunError {
     NotMigrated { pending: usize },
     #[error("{0}")]
     NotFound(String),
+    #[error("{projection} is not what the log makes of it; `palaver rebuild {projection}` makes it anew")]
+    ReadModelDiffers { projection: String },
     #[error("{0}")]
     StillQuarantined(String),
     #[error(transparent)]
@@ -111,6 +115,7 @@ impl RunError {
             | Self::Misused(_)
             | Self::DatabaseUrlMissing(_)
             | Self::MasterKeyMissing(_) => 2,
+            Self::ReadModelDiffers { .. } => 3,
             _ => 1,
         }
     }
@@ -152,6 +157,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
                 let command = args.command().map_err(|problem| RunError::Misused(problem.to_owned()))?;
                 mail::run(&settings, &command, out).await
             }
+            Command::Replay(args) => Box::pin(replay::run(&settings, &args, out)).await,
         }
     })
 }

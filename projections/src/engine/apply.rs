@@ -30,13 +30,7 @@ pub(super) async fn batch(
     now: DateTime<Utc>,
 ) -> Result<Vec<Poison>, sqlx::Error> {
     let events = quarantine::leave_out(tx, projector.name(), generation, events).await?;
-    let (events, mut poison) = unreadable(events);
-    if !events.is_empty() {
-        poison.extend(match care {
-            Care::AllAtOnce => projector.apply(tx, &events).await?,
-            Care::Bisect => bisect(tx, projector, events).await?,
-        });
-    }
+    let poison = what_can_be(tx, projector, events, care).await?;
     for poison in &poison {
         tracing::error!(
             projection = projector.name(), stream = %poison.stream, position = poison.position,
@@ -44,6 +38,26 @@ pub(super) async fn batch(
         );
     }
     quarantine::put(tx, projector.name(), generation, &poison, now).await?;
+    Ok(poison)
+}
+
+/// Applies what can be applied and tells the rest.
+///
+/// # Errors
+/// As [`batch`].
+pub(super) async fn what_can_be(
+    tx: &mut PgConnection,
+    projector: &dyn Projector,
+    events: Vec<RecordedEvent>,
+    care: Care,
+) -> Result<Vec<Poison>, sqlx::Error> {
+    let (events, mut poison) = unreadable(events);
+    if !events.is_empty() {
+        poison.extend(match care {
+            Care::AllAtOnce => projector.apply(tx, &events).await?,
+            Care::Bisect => bisect(tx, projector, events).await?,
+        });
+    }
     Ok(poison)
 }
 

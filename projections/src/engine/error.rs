@@ -36,6 +36,12 @@ pub enum EngineError {
     RebuildInProgress { projection: String },
     #[error("{projection} was rebuilt up to {position}, but readers never left the old tables alone long enough")]
     TakeoverBlocked { projection: String, position: Position },
+    #[error("positions {from} to {until} can not be compared with tables that are at {live}")]
+    OutOfReach { from: Position, until: Position, live: Position },
+    #[error(
+        "the table {table} has other columns than this version makes; `palaver rebuild {projection}` makes it anew"
+    )]
+    OtherColumns { projection: String, table: String },
     #[error("stopped by shutdown")]
     Stopped,
 }

@@ -35,3 +35,10 @@ pub const IDLE_IN_TRANSACTION_SECONDS_MAX: u32 = 60;
 pub const REBUILD_PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Characters of an error kept in quarantine.
 pub const QUARANTINE_ERROR_CHARS_MAX: usize = 2_000;
+/// Rows that a replay shows of each kind of difference in each table, unless told otherwise.
+pub const REPLAY_SHOWN_DEFAULT: u32 = 20;
+pub const REPLAY_SHOWN_MAX: u32 = 1_000;
+/// Fields that a replay shows of one row.
+pub const REPLAY_FIELDS_MAX: usize = 50;
+/// Characters that a replay shows of one value.
+pub const REPLAY_VALUE_CHARS_MAX: usize = 1_000;

@@ -12,6 +12,7 @@ mod progress;
 mod projector;
 mod quarantine;
 mod rebuild;
+mod replay;
 mod rows;
 mod session;
 mod worker;
@@ -29,6 +30,9 @@ pub use progress::{ProjectionStatus, Projections, Waited};
 pub use projector::{Poison, Projector};
 pub use quarantine::{Quarantined, Resumed};
 pub use rebuild::RebuildReport;
+pub use replay::{
+    DifferentRow, FieldDifference, LeftOut, PoisonEvent, ReplayOptions, ReplayProgress, ReplayReport, TableComparison,
+};
 pub use rows::{Change, RowProjector, Rows, json_text};
 
 /// What every part of the engine works with.
@@ -100,6 +104,22 @@ impl Engine {
     /// the log and the database say.
     pub async fn rebuild(&self, projection: &str, shutdown: &CancellationToken) -> Result<RebuildReport, EngineError> {
         rebuild::run(&self.context, self.projector(projection)?.as_ref(), shutdown).await
+    }
+
+    /// Makes the projection once more of a range of the log, beside the live tables, and compares. Nothing that others see
+    /// is touched, and what is made is gone at the end.
+    ///
+    /// # Errors
+    /// `UnknownProjection`, `NotInstalled`, `VersionMismatch`, `OtherColumns`, `OutOfReach` when the range ends behind
+    /// the live tables, `Stopped` on shutdown, and whatever the log and the database say.
+    pub async fn replay(
+        &self,
+        projection: &str,
+        options: ReplayOptions,
+        shutdown: &CancellationToken,
+        mut told: impl FnMut(ReplayProgress) + Send,
+    ) -> Result<ReplayReport, EngineError> {
+        replay::run(&self.context, self.projector(projection)?.as_ref(), options, shutdown, &mut told).await
     }
 
     /// The streams that `projection` (or any, when `None`) could not follow, oldest first.

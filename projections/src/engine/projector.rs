@@ -26,6 +26,17 @@ pub trait Projector: Send + Sync + 'static {
     /// The tables that `schema` creates.
     fn tables(&self) -> &'static [&'static str];
 
+    /// Of its tables, those that count over many streams: in a column `n`, where a row of 0 says the same as no row. In
+    /// each other table the primary key begins with the id of the aggregate that the row is of.
+    fn tallies(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Columns that others write, and no event.
+    fn notes(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Applies `events`, which are not empty, within the transaction of `db`, and tells which of them could not be
     /// applied. Of a stream that has one such event, the later events are not applied either.
     ///

@@ -22,6 +22,10 @@ pub trait RowProjector: Send + Sync + 'static {
     const AGGREGATE: &'static [&'static str];
     const SCHEMA: &'static str;
     const TABLES: &'static [&'static str];
+    /// See [`Projector::tallies`].
+    const TALLIES: &'static [&'static str] = &[];
+    /// See [`Projector::notes`].
+    const NOTES: &'static [&'static str] = &[];
 
     type Event: DomainEvent;
     type Row: Clone + PartialEq + Send + Sync + 'static;
@@ -88,6 +92,14 @@ impl<P: RowProjector> Projector for Rows<P> {
 
     fn tables(&self) -> &'static [&'static str] {
         P::TABLES
+    }
+
+    fn tallies(&self) -> &'static [&'static str] {
+        P::TALLIES
+    }
+
+    fn notes(&self) -> &'static [&'static str] {
+        P::NOTES
     }
 
     fn apply<'a>(

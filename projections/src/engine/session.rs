@@ -36,11 +36,22 @@ pub(super) async fn open(
     application_name: &str,
     generation: Generation,
 ) -> Result<PgConnection, sqlx::Error> {
+    open_with(context, application_name, &format!("public, {}", generation.schema())).await
+}
+
+/// A connection of its own, whose unqualified tables are temporary: nobody else sees what is made there, and all of it
+/// goes with the connection, however that ends. A statement ends soon after whoever asked for it is gone.
+pub(super) async fn open_scratch(context: &Context, application_name: &str) -> Result<PgConnection, sqlx::Error> {
+    let mut db = open_with(context, application_name, "pg_temp, public").await?;
+    run(&mut db, "SET client_connection_check_interval = '1s'; SET temp_buffers = '64MB'").await?;
+    Ok(db)
+}
+
+async fn open_with(context: &Context, application_name: &str, search_path: &str) -> Result<PgConnection, sqlx::Error> {
     let database: &Database = &context.database;
     let mut db = database.dedicated(application_name).await?;
-    let schema = generation.schema();
     let settings = format!(
-        "SET search_path = public, {schema}; SET synchronous_commit = off; \
+        "SET search_path = {search_path}; SET synchronous_commit = off; \
          SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS_MAX}s'; \
          SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
     );

@@ -26,6 +26,7 @@ impl RowProjector for PostsProjector {
     const AGGREGATE: &'static [&'static str] = &[Post::TYPE];
     const SCHEMA: &'static str = include_str!("schema.sql");
     const TABLES: &'static [&'static str] = &["posts", "post_counters", "post_calendar"];
+    const TALLIES: &'static [&'static str] = &["post_counters", "post_calendar"];
 
     type Event = PostEvent;
     type Row = PostRow;

@@ -42,6 +42,7 @@ impl RowProjector for PublishScheduleProjector {
     const AGGREGATE: &'static [&'static str] = &[Post::TYPE];
     const SCHEMA: &'static str = include_str!("schema.sql");
     const TABLES: &'static [&'static str] = &["publish_schedule"];
+    const NOTES: &'static [&'static str] = &["taken_until"];
 
     type Event = PostEvent;
     type Row = ScheduleRow;

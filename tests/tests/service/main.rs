@@ -8,6 +8,7 @@ mod leases;
 mod mail;
 mod poison;
 mod rebuild;
+mod replay;
 mod shutdown;
 
 use palaver_tests::{READ_MODELS, Service, dump};

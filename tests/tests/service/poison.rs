@@ -7,12 +7,12 @@ use sqlx::{Executor, PgPool};
 use super::read_models_equal_a_rebuild;
 
 const MODELS: [&str; 3] = ["post_feed", "posts", "publish_schedule"];
-const BROKEN: &str = r#"{"ContentEdited":{"content":{"text":42}}}"#;
+pub(super) const BROKEN: &str = r#"{"ContentEdited":{"content":{"text":42}}}"#;
 const REPAIRED: &str = r#"{"ContentEdited":{"content":{"type":"POST","text":"repaired"}}}"#;
-const LATER: &str = r#"{"ContentEdited":{"content":{"type":"POST","text":"later"}}}"#;
+pub(super) const LATER: &str = r#"{"ContentEdited":{"content":{"type":"POST","text":"later"}}}"#;
 
 /// Appends behind the service's back what it would never write itself.
-async fn append(pool: &PgPool, account: &Account, post: &str, payloads: &[&str]) {
+pub(super) async fn append(pool: &PgPool, account: &Account, post: &str, payloads: &[&str]) {
     let last: i64 = sqlx::query_scalar("SELECT max(sequence) FROM events WHERE aggregate_id = $1")
         .bind(post)
         .fetch_one(pool)
