@@ -11,7 +11,7 @@ use palaver_commands::{
     publishing::{DuePost, Networks, PublishSchedule, Publisher, PublisherSettings, SandboxNetwork, UnresolvedPost},
 };
 use palaver_eventstore::{
-    Database, EventLog, LogTasks,
+    Database, EventLog, Fork, LogTasks,
     clock::{Clock, SystemClock},
     ids::{Ids, SystemIds},
     vault::{MasterKey, MasterKeyError, Vault},
@@ -99,6 +99,7 @@ impl App {
         if pending > 0 {
             return Err(RunError::NotMigrated { pending });
         }
+        let database = Fork::guard(database).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ids: Arc<dyn Ids> = Arc::new(SystemIds);
         let (log, tasks) = EventLog::open(database.clone(), clock.clone(), settings.append_queue_max).await?;
@@ -214,6 +215,7 @@ impl App {
                 cors_origins: settings.cors_origins.clone(),
                 body_limit_bytes: settings.body_limit_bytes,
                 request_timeout: settings.request_timeout,
+                fork: self.log.fork().cloned(),
             },
         ))
     }

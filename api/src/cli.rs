@@ -1,11 +1,12 @@
 //! The command line: what can be said, with its help. What is then done lives in [`crate::run`].
 
+mod fork;
 mod replay;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use palaver_commands::mail::LISTED_MAX;
 
-pub use self::replay::ReplayArgs;
+pub use self::{fork::ForkArgs, replay::ReplayArgs};
 use crate::settings::Given;
 
 const EXAMPLES: &str = "\
@@ -94,6 +95,15 @@ pub enum Command {
     #[command(after_help = "Examples:\n  palaver replay posts\n  \
         palaver replay posts --from 120000 --limit-differences 5 --json")]
     Replay(ReplayArgs),
+    /// Make a data directory that holds the log up to a position, to look at what users saw then
+    ///
+    /// --data names the new directory, which must be missing or empty. Events keep positions, ids and times, and the read
+    /// models are built; `palaver up --data DIR` serves it. A fork is a place to look: it takes no changes, publishes
+    /// nothing and sends no mail. Only the log is taken: no passwords, tokens, secrets or mail. Whoever is to look gets
+    /// a new access token, valid for the fork alone, which is printed once.
+    #[command(after_help = "Examples:\n  palaver fork --until 120000 --data /tmp/then\n  \
+        palaver fork --until 120000 --source /srv/palaver --data /tmp/then --as ada@example.com")]
+    Fork(ForkArgs),
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]

@@ -23,6 +23,8 @@ pub enum CommandError {
     /// A decision needs a read model that has not come far enough yet.
     #[error("a read model has not come far enough to decide this; try again")]
     Behind,
+    #[error("this is a fork, a place to look: it takes no changes")]
+    Fork,
     /// The append queue is full.
     #[error("too much to write at once; try again")]
     Overloaded,
@@ -60,6 +62,7 @@ impl From<AppendError> for CommandError {
             AppendError::Conflict { .. } => Self::Contended,
             AppendError::Duplicate => Self::KeyReused,
             AppendError::Overloaded | AppendError::Closed => Self::Overloaded,
+            AppendError::Fork => Self::Fork,
             AppendError::Unavailable(_) => Self::Unavailable(error),
             AppendError::OutcomeUnknown(_) => Self::OutcomeUnknown(error),
             AppendError::TooLarge { limit, unit } => Self::TooLarge { limit, unit },

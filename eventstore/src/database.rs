@@ -52,6 +52,16 @@ impl Database {
         &self.pool
     }
 
+    /// The same database, with a pool that changes nothing, whatever it is asked.
+    ///
+    /// # Errors
+    /// When PostgreSQL can not be reached or refuses.
+    pub(crate) async fn read_only(&self) -> Result<Self, sqlx::Error> {
+        let read_only = [("statement_timeout", STATEMENT_TIMEOUT_MS), ("default_transaction_read_only", "on")];
+        let pool = self.pool.options().clone().connect_with(self.options.clone().options(read_only)).await?;
+        Ok(Self { pool, options: self.options.clone() })
+    }
+
     /// A connection outside the pool, for whoever keeps one for good.
     ///
     /// # Errors

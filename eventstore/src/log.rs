@@ -7,8 +7,8 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Append, AppendError, Appended, Database, EventFilter, LogError, Page, Position, RecordedEvent, Sequence, StreamId,
-    Subscription,
+    Append, AppendError, Appended, Database, EventFilter, Fork, LogError, Page, Position, RecordedEvent, Sequence,
+    StreamId, Subscription,
     append::{Appender, AppenderHandle},
     cache::AggregateCache,
     clock::Clock,
@@ -24,6 +24,7 @@ pub struct EventLog {
     pub(crate) cache: AggregateCache,
     appender: AppenderHandle,
     head: Head,
+    fork: Option<Arc<Fork>>,
 }
 
 /// The tasks behind an [`EventLog`]; ended by [`LogTasks::drain`].
@@ -45,6 +46,7 @@ impl EventLog {
         clock: Arc<dyn Clock>,
         queue_appends_max: usize,
     ) -> Result<(Self, LogTasks), LogError> {
+        let fork = Fork::of(database.pool()).await?.map(Arc::new);
         let head = Head::new(read::head(database.pool()).await?);
         let closing = CancellationToken::new();
         let (handle, appender) =
@@ -52,7 +54,7 @@ impl EventLog {
         let appender_ended = CancellationToken::new();
         let appender = tokio::spawn(told(appender, appender_ended.clone()));
         let exchange = head.exchange(database.clone());
-        let log = Self { database, clock, cache: AggregateCache::new(), appender: handle, head };
+        let log = Self { database, clock, cache: AggregateCache::new(), appender: handle, head, fork };
         Ok((log, LogTasks { closing, appender, appender_ended, exchange }))
     }
 
@@ -65,7 +67,15 @@ impl EventLog {
     /// # Errors
     /// See [`AppendError`]. Only `OutcomeUnknown` leaves open whether it was written.
     pub async fn append(&self, append: Append) -> Result<Appended, AppendError> {
+        if self.fork.is_some() {
+            return Err(AppendError::Fork);
+        }
         self.appender.append(append).await
+    }
+
+    /// What this log is a fork of, when it is one.
+    pub fn fork(&self) -> Option<&Fork> {
+        self.fork.as_deref()
     }
 
     /// The position of the last event, 0 when there is none.

@@ -9,7 +9,9 @@ use futures::{Stream, StreamExt, stream};
 use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgCopyIn};
 use uuid::Uuid;
 
-use crate::{Database, LogError, Position, READ_PAGE_EVENTS_MAX, Sequence, StreamId, TRANSFER_CHUNK_BYTES, head};
+use crate::{
+    Database, LogError, Position, READ_PAGE_EVENTS_MAX, Sequence, StreamId, TRANSFER_CHUNK_BYTES, head::notify, read,
+};
 
 /// An event as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,14 @@ pub enum TransferError {
     /// Where the events came from.
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The position of the last event, 0 when there is none.
+///
+/// # Errors
+/// When the database can not be asked, or has no log.
+pub async fn head(database: &Database) -> Result<Position, LogError> {
+    read::head(database.pool()).await
 }
 
 /// The events after `after` up to `until`, in pages and in order; fewer when the log ends before.
@@ -107,7 +117,7 @@ where
     sqlx::query!("UPDATE log_head SET position = $1", last).execute(&mut *tx).await?;
     // A table that was filled at once has no statistics, and its first readers would get poor plans.
     sqlx::query("ANALYZE events").execute(&mut *tx).await?;
-    head::notify(&mut tx).await?;
+    notify(&mut *tx).await?;
     tx.commit().await?;
     db.close().await?;
     Ok(last)

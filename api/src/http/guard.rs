@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    ApiError, CommandKey, ErrorCode, Shell, accept,
+    ApiError, CommandKey, ErrorCode, Shell, accept, fork,
     idempotency::{self, Claim},
     query,
     rate_limit::{Noted, Standing},
@@ -58,6 +58,7 @@ async fn prepare(
     if route.surface.answers_json_only() {
         accept::check(request.headers())?;
     }
+    fork::check(shell.fork.as_ref(), request.method(), route.path)?;
     let principal = match route.access {
         // Probes and scrapers come as often as their operator wants.
         Access::Public if route.surface == Surface::System => None,

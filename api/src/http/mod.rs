@@ -6,6 +6,7 @@ mod cors;
 mod dialect;
 mod etag;
 mod extract;
+mod fork;
 mod guard;
 mod idempotency;
 mod paging;
@@ -26,7 +27,7 @@ use axum::{
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
-use palaver_eventstore::{clock::Clock, ids::Ids};
+use palaver_eventstore::{Fork, clock::Clock, ids::Ids};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use client_address::Peer;
@@ -68,6 +69,8 @@ pub struct Shell {
     pub cors_origins: Vec<CorsOrigin>,
     pub body_limit_bytes: usize,
     pub request_timeout: Duration,
+    /// What is served is a fork of this, and takes no changes.
+    pub fork: Option<Fork>,
 }
 
 /// Puts the conventions around a complete router. Every route must be in the shell's table.

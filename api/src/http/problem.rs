@@ -73,6 +73,7 @@ error_codes! {
     PasswordCriteriaMismatch = BAD_REQUEST,
     PasswordIdentical = BAD_REQUEST,
     InvalidUserUpdate = CONFLICT,
+    ForkIsReadOnly = FORBIDDEN,
 }
 
 impl ErrorCode {

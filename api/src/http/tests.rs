@@ -196,6 +196,7 @@ impl App {
             cors_origins,
             body_limit_bytes: BODY_LIMIT_BYTES,
             request_timeout: Duration::from_secs(5),
+            fork: None,
         };
         let under = |prefix: &str| {
             Router::new()

@@ -5,6 +5,7 @@ mod account;
 mod database;
 mod demo;
 mod explain;
+mod fork;
 mod history;
 mod mail;
 mod migrate;
@@ -30,6 +31,7 @@ use palaver_commands::{
 use palaver_eventstore::{
     LogError,
     managed::ManagedError,
+    transfer::TransferError,
     vault::{MasterKeyError, VaultError},
 };
 use palaver_projections::engine::EngineError;
@@ -63,6 +65,8 @@ pub enum RunError {
     NotFound(String),
     #[error("{projection} is not what the log makes of it; `palaver rebuild {projection}` makes it anew")]
     ReadModelDiffers { projection: String },
+    #[error(transparent)]
+    Transfer(#[from] TransferError),
     #[error("{0}")]
     StillQuarantined(String),
     #[error(transparent)]
@@ -158,6 +162,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
                 mail::run(&settings, &command, out).await
             }
             Command::Replay(args) => Box::pin(replay::run(&settings, &args, out)).await,
+            Command::Fork(args) => Box::pin(fork::run(&settings, &args, out)).await,
         }
     })
 }

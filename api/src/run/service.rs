@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palaver_eventstore::{Database, managed::ManagedPostgres};
+use palaver_eventstore::{Database, Fork, managed::ManagedPostgres};
 use palaver_projections::engine::Waited;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -120,8 +120,11 @@ async fn run_all(
 ) -> Result<(), RunError> {
     let listener = server::bind(settings.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
-    let mut ready = json!({ "ready": true, "url": url });
+    let mut ready = ready_line(&started.app, &url);
     if args.demo {
+        if started.app.log.fork().is_some() {
+            return Err(RunError::Misused("a fork takes no events, and so no demo".to_owned()));
+        }
         // Before any worker runs: a publisher would take the demo's past for work that is overdue.
         let recipe = demo::Recipe { seed: args.demo_seed, scale: args.demo_scale };
         let stop = &started.shutdown.stop;
@@ -139,6 +142,15 @@ async fn run_all(
         }
     }
     Box::pin(serve_until_the_end(started, workers, listener, settings, began, &ready, out)).await
+}
+
+/// What is printed once a service can be used.
+fn ready_line(app: &App, url: &str) -> Value {
+    let mut ready = json!({ "ready": true, "url": url });
+    if let Some(Fork { source, until, .. }) = app.log.fork() {
+        ready["fork"] = json!({ "of": source, "until": until });
+    }
+    ready
 }
 
 /// Who starts a demo wants to see it, and its tokens are worth nothing before its users are read.
@@ -160,7 +172,7 @@ pub(super) async fn serve(settings: &Settings, out: &mut impl Write) -> Result<(
     let listener = server::bind(settings.listen).await?;
     let settings = &settings.listening_at(listener.local_addr()?);
     let workers = log_alone(&app);
-    let ready = json!({ "ready": true, "url": format!("http://{}", listener.local_addr()?) });
+    let ready = ready_line(&app, &format!("http://{}", listener.local_addr()?));
     let started = Started { app, metrics, shutdown };
     Box::pin(serve_until_the_end(started, workers, listener, settings, began, &ready, out)).await
 }
@@ -221,6 +233,13 @@ fn log_alone(app: &App) -> Workers {
 
 fn start_workers(app: &App, settings: &Settings) -> Result<Workers, RunError> {
     let mut workers = log_alone(app);
+    if let Some(Fork { source, until, .. }) = app.log.fork() {
+        tracing::warn!(of = source, until, "this is a fork: it takes no changes, publishes nothing and sends nothing");
+        let engine = app.engine.clone();
+        // A release that reads its tables otherwise than the one that made the fork builds them anew.
+        workers.start("projection engine", |stop| async move { engine.run(stop).await });
+        return Ok(workers);
+    }
     let (mail, outbox) = (app.mail_worker(settings)?, app.outbox.clone());
     let (engine, publisher, commander) = (app.engine.clone(), app.publisher(settings), app.commander.clone());
     workers.start("projection engine", |stop| async move { engine.run(stop).await });

@@ -22,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 pub use given::Given;
 pub use mail::MailServer;
 
+pub(crate) use self::default::DATA as DATA_DEFAULT;
 use crate::http::{CorsOrigin, RateLimits};
 
 /// The file that is read when none is named.
@@ -404,7 +405,7 @@ impl Settings {
     }
 
     /// Which database, put together from the parts that are no secret.
-    fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         let Some(url) = &self.database_url else { return "private, under the data directory".to_owned() };
         match PgConnectOptions::from_str(url.expose()) {
             Ok(options) => format!(

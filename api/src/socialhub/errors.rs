@@ -15,6 +15,7 @@ impl From<CommandError> for ApiError {
             CommandError::KeyReused => Self::new(ErrorCode::IdempotencyKeyReusedError, error.to_string()),
             CommandError::PreconditionFailed => Self::new(ErrorCode::PreconditionFailedError, error.to_string()),
             CommandError::TooLarge { .. } => Self::new(ErrorCode::PayloadTooLargeError, error.to_string()),
+            CommandError::Fork => Self::new(ErrorCode::ForkIsReadOnly, error.to_string()),
             CommandError::Behind => Self::read_model_behind(error.to_string()),
             CommandError::Contended | CommandError::Overloaded | CommandError::Busy => {
                 Self::unavailable(error.to_string(), OVERLOADED_RETRY_AFTER_S)

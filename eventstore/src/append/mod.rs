@@ -57,6 +57,8 @@ pub enum AppendError {
     TooLarge { limit: usize, unit: &'static str },
     #[error("the log is shutting down")]
     Closed,
+    #[error("the log is a fork, which takes no events")]
+    Fork,
     #[error("the database refused the append")]
     Refused(#[source] sqlx::Error),
     #[error("the database can not be reached")]

@@ -4,6 +4,7 @@
 
 mod crash;
 mod crowded;
+mod fork;
 mod leases;
 mod mail;
 mod poison;
