@@ -1,5 +1,6 @@
-//! Whom PostgreSQL runs as: this process's own user, or an unprivileged one when this process is root, because
-//! PostgreSQL refuses root. Also how its programs are started, so that none outlives this process.
+//! Whom the servers run as: this process's own user, or an unprivileged one when this process is root, because
+//! PostgreSQL refuses root and nats-server needs no rights. Also how their programs are started, so that none outlives
+//! this process.
 
 use std::{
     fs::File,
@@ -23,7 +24,7 @@ const NOBODY: u32 = 65534;
 pub(super) enum Account {
     /// The user that this process runs as.
     Own { uid: u32 },
-    /// This process is root; PostgreSQL is not.
+    /// This process is root; the server is not.
     Dropped { uid: u32, gid: u32 },
 }
 
@@ -67,14 +68,14 @@ impl Account {
         }
     }
 
-    /// A program of PostgreSQL, ready to be given arguments. It gets `on_death` when the thread that starts it ends:
+    /// A program of a server, ready to be given arguments. It gets `on_death` when the thread that starts it ends:
     /// start it from one that lives until it has ended.
     pub(super) fn command(self, program: &Path, on_death: Signal) -> Command {
         let mut command = Command::new(program);
         command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // The same messages, zones and paths whoever calls.
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
-        // A Ctrl-C at the terminal is for this process, which stops PostgreSQL in its own time.
+        // A Ctrl-C at the terminal is for this process, which stops the server in its own time.
         command.process_group(0);
         if let Self::Dropped { uid, gid } = self {
             command.uid(uid).gid(gid);

@@ -1,9 +1,11 @@
-//! What can go wrong with a private PostgreSQL. Each message says what to do about it.
+//! What can go wrong with a private server. Each message says what to do about it.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
+
+use super::Server;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ManagedError {
@@ -43,12 +45,12 @@ pub enum ManagedError {
     NotOwner { directory: PathBuf, owner: u32, user: u32 },
 
     #[error(
-        "PostgreSQL refuses to run as root, and user {user}, whom it would run as, cannot reach {}: {} is closed to \
+        "{server} is not run as root, and user {user}, whom it would run as, cannot reach {}: {} is closed to \
          others. Run as an ordinary user, choose a data directory elsewhere with --data (for example \
          /var/lib/palaver), or allow the passage: chmod o+x {}",
         directory.display(), blocked_by.display(), blocked_by.display()
     )]
-    Unreachable { directory: PathBuf, blocked_by: PathBuf, user: u32 },
+    Unreachable { server: Server, directory: PathBuf, blocked_by: PathBuf, user: u32 },
 
     #[error("{} cannot hold the socket: {reason}; remove it, or set TMPDIR to a directory of your own", path.display())]
     SocketDirectory { path: PathBuf, reason: &'static str },
@@ -56,19 +58,32 @@ pub enum ManagedError {
     #[error("initdb failed:\n{output}")]
     Initdb { output: String },
 
-    #[error("PostgreSQL ended before it was ready ({how}); the end of {}:\n{tail}", log.display())]
-    Exited { how: String, log: PathBuf, tail: String },
+    #[error("{server} ended before it was ready ({how}); the end of {}:\n{tail}", log.display())]
+    Exited { server: Server, how: String, log: PathBuf, tail: String },
 
-    #[error("PostgreSQL was not ready within {seconds} s; see {}", log.display())]
-    NotReady { seconds: u64, log: PathBuf },
+    #[error("{server} was not ready within {seconds} s; see {}", log.display())]
+    NotReady { server: Server, seconds: u64, log: PathBuf },
 
-    #[error("PostgreSQL (process {pid}) on {} does not stop; end it by hand and start again", directory.display())]
-    StillRunning { pid: i32, directory: PathBuf },
+    #[error("{server} (process {pid}) on {} does not stop; end it by hand and start again", directory.display())]
+    StillRunning { server: Server, pid: i32, directory: PathBuf },
+
+    #[error(
+        "no nats-server {oldest} or newer was found. Looked at:\n{}\nRun scripts/setup, install nats-server, set \
+         PALAVER_NATS_SERVER to the program, or use a server with --nats-url",
+        list(looked)
+    )]
+    NoNatsServer { oldest: String, looked: Vec<String> },
+
+    #[error(
+        "{} is not a usable nats-server: {reason}; correct PALAVER_NATS_SERVER, or set it to `none` to run without",
+        program.display()
+    )]
+    BadNatsServer { program: PathBuf, reason: String },
 
     #[error("the private PostgreSQL refused: {0}")]
     Database(#[from] sqlx::Error),
 
-    #[error("a task of the private PostgreSQL was cut off: {0}")]
+    #[error("a task of a private server was cut off: {0}")]
     Interrupted(String),
 }
 

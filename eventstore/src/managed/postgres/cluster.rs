@@ -16,10 +16,9 @@ use sqlx::{
 };
 
 use super::{
-    ManagedError,
+    super::{ManagedError, POLL},
     binaries::Binaries,
     layout::{Layout, PORT},
-    postmaster::POLL,
 };
 
 const USER: &str = "palaver";
@@ -56,7 +55,7 @@ fn settings(socket_directory: &Path) -> Vec<String> {
 }
 
 pub(super) fn server_command(layout: &Layout, binaries: &Binaries, socket: &Path, log: File) -> Command {
-    let mut command = layout.account.command(&binaries.program("postgres"), Signal::INT);
+    let mut command = layout.home.account.command(&binaries.program("postgres"), Signal::INT);
     command.arg("-D").arg(&layout.cluster).stderr(log);
     for setting in settings(socket) {
         command.arg("-c").arg(setting);
@@ -82,7 +81,7 @@ pub(super) fn ensure_made(layout: &Layout, binaries: &Binaries) -> Result<(), Ma
     outcome?;
     fs::rename(&layout.unfinished, &layout.cluster).map_err(ManagedError::io("put in place", &layout.unfinished))?;
     // The rename is part of what must survive a power cut.
-    let home = layout.cluster.parent().unwrap_or(&layout.directory);
+    let home = layout.cluster.parent().unwrap_or(&layout.home.path);
     File::open(home).and_then(|directory| directory.sync_all()).map_err(ManagedError::io("write", home))
 }
 
@@ -104,6 +103,7 @@ fn remove(directory: &Path) -> Result<(), ManagedError> {
 fn initdb(layout: &Layout, binaries: &Binaries, locale: &str) -> Result<(), ManagedError> {
     let program = binaries.program("initdb");
     let output = layout
+        .home
         .account
         .command(&program, Signal::KILL)
         .arg("-D")

@@ -1,17 +1,11 @@
-//! A private PostgreSQL is started, found, lost and found again. Runs as root and as an ordinary user; set
-//! PALAVER_PG_BIN to try another PostgreSQL.
-
-#![allow(clippy::unwrap_used, reason = "this is a test")]
+//! A private PostgreSQL is started, found, lost and found again; set PALAVER_PG_BIN to try another PostgreSQL.
 
 use std::{
     env, fs,
-    os::unix::{
-        fs::{MetadataExt, PermissionsExt},
-        process::CommandExt,
-    },
+    os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    time::Instant,
 };
 
 use palaver_eventstore::managed::{ManagedError, ManagedOptions, ManagedPostgres};
@@ -20,12 +14,11 @@ use sqlx::{
     Connection, Executor,
     postgres::{PgConnectOptions, PgConnection},
 };
-use tempfile::TempDir;
 
-/// Set for the process that is to be killed: the data directory to run on.
-const OWNED_DIRECTORY: &str = "PALAVER_TEST_OWNED_DIRECTORY";
-const SOON: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(10);
+use crate::{OWNED_DIRECTORY, POLL, Process, SOON, closed, is_alive, passable};
+
+/// The test below that is the body of a process to kill.
+const OWNER: &str = "postgres::owner";
 
 fn options(directory: &Path) -> ManagedOptions {
     ManagedOptions { directory: directory.to_owned(), binaries: env::var_os("PALAVER_PG_BIN").map(PathBuf::from) }
@@ -39,22 +32,6 @@ async fn start_error(directory: &Path) -> (ManagedError, String) {
     let error = ManagedPostgres::start(options(directory)).await.err().unwrap();
     let message = error.to_string();
     (error, message)
-}
-
-fn place(mode: u32) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
-    directory
-}
-
-/// One that a user to whom root steps down may pass through.
-fn passable() -> TempDir {
-    place(0o711)
-}
-
-/// As `mktemp -d` makes one.
-fn closed() -> TempDir {
-    place(0o700)
 }
 
 async fn run(options: &PgConnectOptions, sql: &str) {
@@ -71,11 +48,6 @@ where
     let value = sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     value
-}
-
-fn is_alive(pid: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    !status.is_empty() && !status.contains(") Z ")
 }
 
 #[tokio::test]
@@ -160,29 +132,6 @@ async fn a_killed_server_is_noticed_and_the_next_start_recovers() {
     again.stop().await.unwrap();
 }
 
-/// A process that is ended with the test.
-struct Process(Child);
-
-impl Process {
-    /// Runs `owner` below in a process of its own.
-    fn owner(directory: &Path) -> Self {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command.args(["owner", "--exact", "--ignored", "--nocapture"]).env(OWNED_DIRECTORY, directory);
-        Self(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap())
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 /// Starts PostgreSQL and commits numbers until it is killed; writes down each, once acknowledged, and the server's pid.
 #[tokio::test]
 #[ignore = "the body of a process that other tests start and kill"]
@@ -218,7 +167,7 @@ async fn acknowledged(directory: &Path, at_least: i64) -> (i64, i32) {
 async fn after_a_kill_of_the_owner_nothing_acknowledged_is_lost() {
     let directory = tempfile::tempdir().unwrap();
     for round in 1..=3 {
-        let mut owner = Process::owner(directory.path());
+        let mut owner = Process::owner(OWNER, directory.path());
         acknowledged(directory.path(), 5).await;
         owner.kill();
         let (value, pid) = acknowledged(directory.path(), 5).await;
@@ -238,7 +187,7 @@ async fn after_a_kill_of_the_owner_nothing_acknowledged_is_lost() {
 #[tokio::test]
 async fn a_killed_owner_takes_its_server_along() {
     let directory = tempfile::tempdir().unwrap();
-    let mut owner = Process::owner(directory.path());
+    let mut owner = Process::owner(OWNER, directory.path());
     let (_, pid) = acknowledged(directory.path(), 1).await;
     assert!(is_alive(pid));
     let (error, message) = start_error(directory.path()).await;
@@ -296,7 +245,7 @@ async fn a_postmaster_that_was_left_running_is_ended_first() {
 async fn a_kill_within_initdb_leaves_nothing_half_made() {
     let directory = tempfile::tempdir().unwrap();
     let home = directory.path().join("postgres");
-    let mut owner = Process::owner(directory.path());
+    let mut owner = Process::owner(OWNER, directory.path());
     let since = Instant::now();
     while !is_populated(&home.join("cluster.unfinished")) {
         assert!(since.elapsed() < SOON, "initdb does not begin");
