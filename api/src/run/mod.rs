@@ -9,6 +9,7 @@ mod fork;
 mod history;
 mod mail;
 mod migrate;
+mod private;
 mod progress_line;
 mod projections;
 mod rebuild;
@@ -91,6 +92,8 @@ pub enum RunError {
     WorkerEnded(&'static str),
     #[error("PostgreSQL has ended: {0}")]
     PostgresEnded(String),
+    #[error("the address of the private nats-server can not be used")]
+    NatsAddress,
     #[error(transparent)]
     MasterKey(#[from] MasterKeyError),
     #[error(transparent)]

@@ -5,17 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use palaver_eventstore::{Database, Fork, managed::ManagedPostgres};
+use palaver_eventstore::{
+    Database, Fork,
+    managed::{ManagedNats, NatsAddress},
+};
 use palaver_projections::engine::Waited;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{
-    RunError,
-    database::{managed_options, named},
-    demo,
-    workers::Workers,
-};
+use super::{RunError, database::named, demo, private::PrivateServers, workers::Workers};
 use crate::{
     app::App,
     auth::AccessTokens,
@@ -49,37 +47,27 @@ fn begin(settings: &Settings) -> Result<(Metrics, Shutdown), RunError> {
 pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write) -> Result<(), RunError> {
     let began = Instant::now();
     let (metrics, shutdown) = begin(settings)?;
-    let (app, postgres) = tokio::select! {
+    let (app, servers) = tokio::select! {
         prepared = prepare(settings) => prepared?,
-        // What was begun is dropped, and a PostgreSQL of ours with it.
+        // What was begun is dropped, and servers of ours with it.
         () = shutdown.stop.cancelled() => {
             tracing::info!("stopped before it was ready");
             return Ok(());
         }
     };
+    let settings = &servers.applied_to(settings)?;
+    let nats = servers.nats().map(ManagedNats::address);
     let result = tokio::select! {
-        result = run_all(Started { app, metrics, shutdown }, settings, args, began, out) => result,
-        how = ended(postgres.as_ref()) => Err(RunError::PostgresEnded(how)),
+        result = run_all(Started { app, metrics, shutdown }, settings, args, nats, began, out) => result,
+        how = servers.ended() => Err(RunError::PostgresEnded(how)),
     };
-    match postgres {
-        Some(postgres) if !matches!(result, Err(RunError::PostgresEnded(_))) => {
-            postgres.stop().await?;
-            result
-        }
-        _ => result,
-    }
+    let stopped = servers.stop().await;
+    result.and(stopped)
 }
 
-/// The database, started if it is ours and brought up to date, and what stands on it.
-async fn prepare(settings: &Settings) -> Result<(App, Option<ManagedPostgres>), RunError> {
-    let (options, postgres) = match named(settings)? {
-        Some(options) => (options, None),
-        None => {
-            let postgres = ManagedPostgres::start(managed_options(settings)).await?;
-            tracing::info!(pid = postgres.pid(), "private PostgreSQL is running");
-            (postgres.connect_options(), Some(postgres))
-        }
-    };
+/// The database and NATS, started if they are ours; the schema brought up to date; and what stands on it.
+async fn prepare(settings: &Settings) -> Result<(App, PrivateServers), RunError> {
+    let (servers, options) = PrivateServers::start(settings).await?;
     let database = Database::connect(options, settings.pool_size).await?;
     database.migrate().await?;
     let mut app = App::open(database, settings).await?;
@@ -89,7 +77,7 @@ async fn prepare(settings: &Settings) -> Result<(App, Option<ManagedPostgres>), 
             "no master key was given; this process uses the one in its data directory, which no other process knows"
         );
     }
-    Ok((app, postgres))
+    Ok((app, servers))
 }
 
 /// Half of a service shares its secrets with the other half, so it must be given the key.
@@ -103,24 +91,21 @@ async fn open_half(settings: &Settings, name: &'static str) -> Result<(App, Metr
     Ok((app, metrics, shutdown))
 }
 
-/// Never, when there is no PostgreSQL of ours.
-async fn ended(postgres: Option<&ManagedPostgres>) -> String {
-    match postgres {
-        Some(postgres) => postgres.ended().await,
-        None => std::future::pending().await,
-    }
-}
-
 async fn run_all(
     started: Started,
     settings: &Settings,
     args: &UpArgs,
+    nats: Option<&NatsAddress>,
     began: Instant,
     out: &mut impl Write,
 ) -> Result<(), RunError> {
     let listener = server::bind(settings.listen).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let mut ready = ready_line(&started.app, &url);
+    if let Some(nats) = nats {
+        // This line is in the log, too; the address with its password is in `<data>/nats/url`.
+        ready["nats"] = json!(nats.to_string());
+    }
     if args.demo {
         if started.app.log.fork().is_some() {
             return Err(RunError::Misused("a fork takes no events, and so no demo".to_owned()));
@@ -131,7 +116,9 @@ async fn run_all(
         let app = &started.app;
         let secrets = app.secrets.as_ref().ok_or(RunError::MasterKeyMissing("up"))?;
         let tokens = AccessTokens::new(&secrets.signing_key);
-        ready["demo"] = json!(demo::prepare(&app.commander, &tokens, recipe, &settings.data, &url, stop).await?);
+        let nats = nats.map(NatsAddress::expose);
+        let at = demo::Whereabouts { url: &url, nats: nats.as_deref() };
+        ready["demo"] = json!(demo::prepare(&app.commander, &tokens, recipe, &settings.data, at, stop).await?);
     }
     let settings = &settings.listening_at(listener.local_addr()?);
     let workers = start_workers(&started.app, settings)?;

@@ -299,4 +299,79 @@ pub struct Given {
         value_delimiter = ','
     )]
     pub cors_origins: Option<Vec<String>>,
+
+    /// NATS servers with JetStream that take the log's events, such as `nats://user:password@host:4222`, with commas
+    /// between them. Default: none; `up` then runs a private one under the data directory
+    #[arg(long, global = true, env = "PALAVER_NATS_URL", value_name = "URLS", hide_env_values = true)]
+    pub nats_url: Option<Secret>,
+
+    /// File of credentials for the NATS servers, as `nsc` makes it. Default: none
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_CREDENTIALS_FILE",
+        value_name = "FILE",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_credentials_file: Option<PathBuf>,
+
+    /// Program of nats-server, for a private one; `none` to run without. Default: looked for
+    #[arg(long, global = true, env = "PALAVER_NATS_SERVER", value_name = "FILE", hide_env_values = true)]
+    pub nats_server: Option<PathBuf>,
+
+    /// Name of JetStream's stream; it is made if it is not there. Default: PALAVER
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_STREAM",
+        value_name = "NAME",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_stream: Option<String>,
+
+    /// Servers of a NATS cluster that keep each event. Default: 1
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_REPLICAS",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_replicas: Option<u64>,
+
+    /// Hours that JetStream keeps events for; 0 for ever. Default: 0
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_MAX_AGE_HOURS",
+        value_name = "HOURS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_max_age_hours: Option<u64>,
+
+    /// Bytes of events that JetStream keeps, the newest; 0 for all. Default: 0
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_MAX_BYTES",
+        value_name = "BYTES",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_max_bytes: Option<u64>,
+
+    /// Seconds within which JetStream knows an event that is sent again. Default: 120
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_NATS_DUPLICATE_WINDOW_SECONDS",
+        value_name = "SECONDS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub nats_duplicate_window_seconds: Option<u64>,
 }

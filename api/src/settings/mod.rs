@@ -3,6 +3,7 @@
 
 mod given;
 mod mail;
+mod nats;
 
 use std::{
     fmt, io,
@@ -21,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use given::Given;
 pub use mail::MailServer;
+pub use nats::{NatsProgram, NatsSettings, NatsUrl};
 
 pub(crate) use self::default::DATA as DATA_DEFAULT;
 use crate::http::{CorsOrigin, RateLimits};
@@ -133,6 +135,8 @@ pub struct Settings {
     pub support_email: Option<String>,
     /// Origins whose pages may call from a browser.
     pub cors_origins: Vec<CorsOrigin>,
+    /// Where the log's events go.
+    pub nats: NatsSettings,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -170,13 +174,16 @@ impl Given {
             body_limit_bytes, request_timeout_ms, read_wait_ms, publish_late_max_minutes, publisher_poll_ms,
             network_call_timeout_ms, outcome_settle_ms, shutdown_grace_seconds, rate_limit_window_seconds,
             rate_limit_per_credential, rate_limit_per_tenant, rate_limit_mkt_x_per_tenant, rate_limit_per_address,
-            proxy_trusted, public_url, keycloak_url, smtp_url, mail_from, support_email, cors_origins,
+            proxy_trusted, public_url, keycloak_url, smtp_url, mail_from, support_email, cors_origins, nats_url,
+            nats_credentials_file, nats_server, nats_stream, nats_replicas, nats_max_age_hours, nats_max_bytes,
+            nats_duplicate_window_seconds,
         }
     }
 
     fn check(self, config: Option<PathBuf>) -> Result<Settings, SettingsError> {
         let mut check = Check(Vec::new());
         let rate_limits = self.rate_limits(&mut check);
+        let nats = self.nats(&mut check);
         let log = self.log.unwrap_or_else(|| default::LOG.to_owned());
         if let Err(error) = EnvFilter::try_new(&log) {
             check.fail("log", &format!("is not a log filter: {error}"));
@@ -262,6 +269,7 @@ impl Given {
             mail,
             support_email,
             cors_origins: check.all("cors_origins", &self.cors_origins.unwrap_or_default()),
+            nats,
         };
         if settings.database_url.is_none() && settings.pool_size > POOL_CONNECTIONS_MAX {
             check.fail(
@@ -400,6 +408,14 @@ impl Settings {
             mail_from = self.mail.as_ref().map(|mail| &mail.from),
             support_email = self.support_email,
             cors_origins = ?self.cors_origins,
+            nats_url = self.nats.shown(),
+            nats_credentials_file = path(&self.nats.credentials_file),
+            nats_server = ?self.nats.program,
+            nats_stream = self.nats.stream,
+            nats_replicas = self.nats.replicas,
+            nats_max_age_hours = self.nats.max_age.map_or(0, |age| age.as_secs() / 3_600),
+            nats_max_bytes = self.nats.max_bytes.unwrap_or(0),
+            nats_duplicate_window_seconds = self.nats.duplicate_window.as_secs(),
             "settings"
         );
     }
@@ -575,6 +591,9 @@ mod tests {
             ("rate_limit_mkt_x_per_tenant", default::RATE_LIMIT_MKT_X_PER_TENANT.to_string()),
             ("rate_limit_per_address", default::RATE_LIMIT_PER_ADDRESS.to_string()),
             ("proxy_trusted", default::PROXY_TRUSTED.to_string()),
+            ("nats_stream", nats::default::STREAM.to_owned()),
+            ("nats_replicas", nats::default::REPLICAS.to_string()),
+            ("nats_duplicate_window_seconds", nats::default::DUPLICATE_WINDOW_SECONDS.to_string()),
         ] {
             let argument = command.get_arguments().find(|argument| argument.get_id() == name).unwrap();
             let help = argument.get_long_help().or(argument.get_help()).unwrap().to_string();

@@ -11,7 +11,7 @@ use std::{
 use palaver_domain::AccountId;
 use serde_json::{Value, json};
 
-use super::DemoError;
+use super::{DemoError, Whereabouts};
 
 const FILE: &str = "demo.json";
 const MARK: &str = "demo.unfinished";
@@ -66,10 +66,11 @@ impl DemoFiles {
     ///
     /// # Errors
     /// When the file can not be read or written.
-    pub fn refresh(&self, account: AccountId, url: &str) -> Result<bool, DemoError> {
+    pub fn refresh(&self, account: AccountId, at: Whereabouts<'_>) -> Result<bool, DemoError> {
         let Some(mut demo) = read_of(&self.path, account)? else { return Ok(false) };
         if let Some(fields) = demo.as_object_mut() {
-            fields.insert("url".to_owned(), url.into());
+            fields.insert("url".to_owned(), at.url.into());
+            fields.insert("nats".to_owned(), at.nats.into());
         }
         self.write(&self.path, &demo)?;
         Ok(true)
@@ -131,6 +132,10 @@ mod tests {
     const OURS: AccountId = AccountId::from_bytes([1; 12]);
     const OTHER: AccountId = AccountId::from_bytes([2; 12]);
 
+    fn at(url: &str) -> Whereabouts<'_> {
+        Whereabouts { url, nats: None }
+    }
+
     #[test]
     fn a_filling_is_unfinished_until_its_file_is_there() {
         let data = tempfile::tempdir().unwrap();
@@ -140,13 +145,17 @@ mod tests {
 
         files.begin(OURS).unwrap();
         assert!(files.is_unfinished(OURS).unwrap() && !files.is_unfinished(OTHER).unwrap());
-        assert!(!files.refresh(OURS, "http://b").unwrap(), "the old file is gone");
+        assert!(!files.refresh(OURS, at("http://b")).unwrap(), "the old file is gone");
 
         files.finish(&json!({ "accountId": OURS, "url": "http://a", "users": [], "later": 1 })).unwrap();
         assert!(!files.is_unfinished(OURS).unwrap());
-        assert!(files.refresh(OURS, "http://b").unwrap() && !files.refresh(OTHER, "http://c").unwrap());
+        assert!(files.refresh(OURS, at("http://b")).unwrap() && !files.refresh(OTHER, at("http://c")).unwrap());
         let demo: Value = serde_json::from_str(&fs::read_to_string(files.path()).unwrap()).unwrap();
-        assert_eq!(demo, json!({ "accountId": OURS, "url": "http://b", "users": [], "later": 1 }));
+        assert_eq!(demo, json!({ "accountId": OURS, "url": "http://b", "nats": null, "users": [], "later": 1 }));
+        let nats = Some("nats://palaver:secret@127.0.0.1:4222");
+        assert!(files.refresh(OURS, Whereabouts { url: "http://b", nats }).unwrap());
+        let demo: Value = serde_json::from_str(&fs::read_to_string(files.path()).unwrap()).unwrap();
+        assert_eq!(demo["nats"].as_str(), nats);
         let mode = fs::metadata(files.path()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         assert_eq!(fs::read_dir(data.path().join("new")).unwrap().count(), 1, "nothing else is left");

@@ -86,8 +86,16 @@ pub(super) struct Recipe {
     pub scale: u32,
 }
 
-/// Fills an empty log, or finds the demo that is there already. Returns where its file is, whose `url` is then this
-/// one; `None` when the log is not a demo's, or the file is gone.
+/// Where the service is to be reached this time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whereabouts<'a> {
+    pub url: &'a str,
+    /// The private NATS with its password, when one runs.
+    pub nats: Option<&'a str>,
+}
+
+/// Fills an empty log, or finds the demo that is there already. Returns where its file is, which then tells these
+/// whereabouts; `None` when the log is not a demo's, or the file is gone.
 ///
 /// # Errors
 /// When a demo was begun here and not finished, when this one can not be, or when `stop` ends it.
@@ -96,7 +104,7 @@ pub(super) async fn prepare(
     access_tokens: &AccessTokens,
     recipe: Recipe,
     data: &Path,
-    url: &str,
+    at: Whereabouts<'_>,
     stop: &CancellationToken,
 ) -> Result<Option<PathBuf>, DemoError> {
     let files = DemoFiles::below(data)?;
@@ -105,7 +113,7 @@ pub(super) async fn prepare(
         let today = commander.clock().now().date_naive().and_time(NaiveTime::MIN).and_utc();
         files.begin(opening::account_id(recipe.seed))?;
         let filled = fill(commander, recipe, today, stop).await?;
-        files.finish(&filled.describe(url, access_tokens, commander.clock().now())?)?;
+        files.finish(&filled.describe(at, access_tokens, commander.clock().now())?)?;
         tracing::info!(
             posts = filled.posts,
             events = commander.log().head().await?,
@@ -115,7 +123,7 @@ pub(super) async fn prepare(
         );
         return Ok(Some(files.path().to_owned()));
     };
-    if files.refresh(owner, url)? {
+    if files.refresh(owner, at)? {
         return Ok(Some(files.path().to_owned()));
     }
     if files.is_unfinished(owner)? {
@@ -191,7 +199,12 @@ async fn perform(database: &Database, seed: u64, plan: &Plan, stop: &Cancellatio
 
 impl Filled {
     /// What `demo.json` says.
-    fn describe(&self, url: &str, access_tokens: &AccessTokens, now: DateTime<Utc>) -> Result<Value, DemoError> {
+    fn describe(
+        &self,
+        at: Whereabouts<'_>,
+        access_tokens: &AccessTokens,
+        now: DateTime<Utc>,
+    ) -> Result<Value, DemoError> {
         let opened = &self.opened;
         let users = MEMBERS.iter().zip(&opened.users).zip(&self.credentials).map(|((member, id), credentials)| {
             json!({
@@ -216,7 +229,8 @@ impl Filled {
         let end = now + BEARER_LIFETIME;
         let signed = access_tokens.sign_until(end, admin.token_hash(), opened.user(0), now)?;
         Ok(json!({
-            "url": url,
+            "url": at.url,
+            "nats": at.nats,
             "accountId": opened.account,
             "users": users.collect::<Vec<_>>(),
             "teams": teams.collect::<Vec<_>>(),

@@ -57,6 +57,10 @@ impl Process {
     }
 }
 
+fn at(url: &str) -> Whereabouts<'_> {
+    Whereabouts { url, nats: None }
+}
+
 fn tokens() -> AccessTokens {
     AccessTokens::new(&SigningKey::of(&"a".repeat(64).parse().unwrap()).unwrap())
 }
@@ -164,7 +168,7 @@ async fn a_demo_is_filled_once_and_the_same_each_time() {
     check_posts(&posts(&events), &sandbox_items(&one.database).await, today);
 
     // The credentials of the file are those of the database.
-    let demo = filled.describe("http://here", &tokens(), today).unwrap();
+    let demo = filled.describe(at("http://here"), &tokens(), today).unwrap();
     assert_eq!(demo["accountId"], json!(opening::account_id(RECIPE.seed)));
     for user in demo["users"].as_array().unwrap() {
         let token = crate::auth::CredentialHash::of(user["accesstoken"].as_str().unwrap());
@@ -200,26 +204,27 @@ async fn a_log_that_is_not_empty_is_left_alone() {
     // Filled, and found again.
     let demo = Process::start(&postgres, "demo").await;
     let files = data.path().join("files");
-    let path = prepare(&demo.commander, &tokens(), RECIPE, &files, "http://first", &go_on).await.unwrap().unwrap();
+    let path = prepare(&demo.commander, &tokens(), RECIPE, &files, at("http://first"), &go_on).await.unwrap().unwrap();
     let told: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     let head = demo.commander.log().head().await.unwrap();
     let other_recipe = Recipe { seed: 8, scale: 2 };
-    let again = prepare(&demo.commander, &tokens(), other_recipe, &files, "http://second", &go_on).await.unwrap();
+    let again = prepare(&demo.commander, &tokens(), other_recipe, &files, at("http://second"), &go_on).await.unwrap();
     assert_eq!(again.as_ref(), Some(&path));
     let mut expected = told.clone();
     expected["url"] = json!("http://second");
+    assert_eq!(told["nats"], Value::Null);
     assert_eq!(serde_json::from_str::<Value>(&std::fs::read_to_string(&path).unwrap()).unwrap(), expected);
     // Without its file, it is somebody's log like any other.
     std::fs::remove_file(&path).unwrap();
-    assert_eq!(prepare(&demo.commander, &tokens(), RECIPE, &files, "http://third", &go_on).await.unwrap(), None);
+    assert_eq!(prepare(&demo.commander, &tokens(), RECIPE, &files, at("http://third"), &go_on).await.unwrap(), None);
     assert_eq!(demo.commander.log().head().await.unwrap(), head);
 
     // Cut short.
     let cut = Process::start(&postgres, "cut").await;
     let files = data.path().join("cut");
-    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, "http://first", &stopped).await.unwrap_err();
+    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, at("http://first"), &stopped).await.unwrap_err();
     assert!(matches!(error, DemoError::Stopped), "{error}");
-    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, "http://second", &go_on).await.unwrap_err();
+    let error = prepare(&cut.commander, &tokens(), RECIPE, &files, at("http://second"), &go_on).await.unwrap_err();
     assert!(error.to_string().contains("demo.unfinished tells; delete the data directory"), "{error}");
     assert!(!files.join("demo.json").exists());
 
