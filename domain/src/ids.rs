@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
@@ -32,6 +33,14 @@ fn nibble(digit: u8) -> Result<u8, InvalidId> {
     }
 }
 
+fn object_id_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[0-9a-f]{24}$" })
+}
+
+fn uuid_text(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "format": "uuid" })
+}
+
 /// What every kind of id has in common: it is its text, wherever it is shown.
 macro_rules! written_as_text {
     ($name:ident) => {
@@ -59,8 +68,8 @@ macro_rules! written_as_text {
 macro_rules! object_id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name([u8; 12]);
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+        pub struct $name(#[schemars(schema_with = "object_id_text")] [u8; 12]);
 
         impl $name {
             pub const fn from_bytes(bytes: [u8; 12]) -> Self {
@@ -109,8 +118,8 @@ pub struct InvalidUuid;
 macro_rules! uuid_id {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Uuid);
+        #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
+        pub struct $name(#[schemars(schema_with = "uuid_text")] Uuid);
 
         impl $name {
             pub const fn from_uuid(uuid: Uuid) -> Self {

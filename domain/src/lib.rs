@@ -9,6 +9,8 @@ pub mod posts;
 
 mod actor;
 mod catalog;
+mod event_schemas;
+mod event_types;
 mod failure;
 mod findings;
 mod ids;
@@ -17,7 +19,9 @@ mod text;
 mod upcast;
 
 pub use actor::{Actor, Circumstances};
-pub use catalog::{AGGREGATE_TYPES, AggregateVisitor, visit_aggregate};
+pub use catalog::{AGGREGATE_TYPES, AggregateVisitor, event_types, visit_aggregate};
+pub use event_schemas::{EventSchema, SchemaFault, event_schemas, schema_path, written_schema};
+pub use event_types::{EventType, EventTypes};
 pub use failure::{Failure, FailureKind, FieldErrors};
 pub use identity::Locale;
 pub use ids::{

@@ -1,14 +1,15 @@
 //! What can have happened to a channel.
 
-use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Connection, Network};
-use crate::{AccountId, ChannelId, TeamId};
+use crate::{AccountId, ChannelId, TeamId, event_types::event_types};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum ChannelEvent {
+    /// A channel came into the account; posts can be planned for it.
     Connected {
         id: ChannelId,
         account_id: AccountId,
@@ -20,25 +21,17 @@ pub enum ChannelEvent {
         image_url: Option<String>,
         team_ids: Vec<TeamId>,
     },
+    /// The channel may be used again.
     Reactivated,
+    /// The channel may not be used any more; it stays for what was planned and published.
     Deactivated,
-    TeamsChanged {
-        team_ids: Vec<TeamId>,
-    },
+    /// The channel is in these teams now, and no others.
+    TeamsChanged { team_ids: Vec<TeamId> },
 }
 
-impl DomainEvent for ChannelEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Connected { .. } => "ChannelConnected",
-            Self::Reactivated => "ChannelReactivated",
-            Self::Deactivated => "ChannelDeactivated",
-            Self::TeamsChanged { .. } => "ChannelTeamsChanged",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+event_types!(ChannelEvent {
+    Connected => "ChannelConnected",
+    Reactivated => "ChannelReactivated",
+    Deactivated => "ChannelDeactivated",
+    TeamsChanged => "ChannelTeamsChanged",
+});

@@ -2,23 +2,22 @@
 //! secret; here is which there are, and since when. What they say is kept as hashes, outside the log.
 
 use chrono::{DateTime, Utc};
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Permission::*, Permissions};
 use crate::{
     AccountId, AppId, Circumstances, ENDED_KEYS_PER_APP_MAX, Failure, FailureKind, FieldErrors,
-    IDENTITY_NAME_CHARS_MAX, KEYS_PER_APP_MAX, KeyId, findings::Findings,
+    IDENTITY_NAME_CHARS_MAX, KEYS_PER_APP_MAX, KeyId, event_types::event_types, findings::Findings,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum AppEvent {
-    Registered {
-        id: AppId,
-        account_id: AccountId,
-        name: String,
-    },
+    /// An application came into the account, without keys.
+    Registered { id: AppId, account_id: AccountId, name: String },
+    /// The application may present another key.
     KeyIssued {
         key_id: KeyId,
         label: String,
@@ -28,34 +27,21 @@ pub enum AppEvent {
         expires_at: Option<DateTime<Utc>>,
         at: DateTime<Utc>,
     },
-    KeyRevoked {
-        key_id: KeyId,
-        at: DateTime<Utc>,
-    },
+    /// The key is refused from now on.
+    KeyRevoked { key_id: KeyId, at: DateTime<Utc> },
     /// The application has this secret now, and no other.
-    SecretRotated {
-        secret_id: KeyId,
-        at: DateTime<Utc>,
-    },
+    SecretRotated { secret_id: KeyId, at: DateTime<Utc> },
+    /// The application is gone, and all its keys are refused.
     Deleted,
 }
 
-impl DomainEvent for AppEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Registered { .. } => "AppRegistered",
-            Self::KeyIssued { .. } => "AppKeyIssued",
-            Self::KeyRevoked { .. } => "AppKeyRevoked",
-            Self::SecretRotated { .. } => "AppSecretRotated",
-            Self::Deleted => "AppDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+event_types!(AppEvent {
+    Registered => "AppRegistered",
+    KeyIssued => "AppKeyIssued",
+    KeyRevoked => "AppKeyRevoked",
+    SecretRotated => "AppSecretRotated",
+    Deleted => "AppDeleted",
+});
 
 #[derive(Clone, Debug)]
 pub enum AppCommand {

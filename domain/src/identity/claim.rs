@@ -1,13 +1,14 @@
 //! The claim: a text that one holder at a time may have, such as a user name. Its id is a digest of what is claimed, so
 //! two who want the same meet in one stream, whatever else they do. It is written together with the holder's own events.
 
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Circumstances, Failure, FailureKind};
+use crate::{Circumstances, Failure, FailureKind, event_types::event_types};
 
 /// What is claimed. Each kind is a space of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum ClaimKind {
     /// By which somebody logs in; across all accounts.
@@ -31,26 +32,23 @@ impl ClaimKind {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum ClaimEvent {
-    Claimed { kind: ClaimKind, holder: String },
+    /// Somebody has the text now, and nobody else can.
+    Claimed {
+        kind: ClaimKind,
+        /// Whose it is: the id of an account, a user, a team or a contact.
+        holder: String,
+    },
+    /// The text is free again.
     Released,
 }
 
-impl DomainEvent for ClaimEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Claimed { .. } => "ClaimClaimed",
-            Self::Released => "ClaimReleased",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+event_types!(ClaimEvent {
+    Claimed => "ClaimClaimed",
+    Released => "ClaimReleased",
+});
 
 #[derive(Clone, Debug)]
 pub enum ClaimCommand {

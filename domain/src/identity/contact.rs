@@ -1,30 +1,27 @@
 //! The contact: somebody outside who can be written to by mail.
 
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, Circumstances, ContactId, Failure, FailureKind, FieldErrors, findings::Findings};
+use crate::{
+    AccountId, Circumstances, ContactId, Failure, FailureKind, FieldErrors, event_types::event_types,
+    findings::Findings,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum ContactEvent {
+    /// Somebody outside was noted down.
     Created { id: ContactId, account_id: AccountId, email: String },
+    /// The contact is gone.
     Deleted,
 }
 
-impl DomainEvent for ContactEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Created { .. } => "ContactCreated",
-            Self::Deleted => "ContactDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+event_types!(ContactEvent {
+    Created => "ContactCreated",
+    Deleted => "ContactDeleted",
+});
 
 #[derive(Clone, Debug)]
 pub enum ContactCommand {

@@ -1,14 +1,15 @@
 //! What a user may be allowed to do. Source: seed 003, `Settings.roles.permissions` and what its routes ask for; the last
 //! two are ours.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! permissions {
     ($($name:ident),+ $(,)?) => {
         /// One permission; routes ask for it, roles grant it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Permission { $($name),+ }
 
         impl Permission {
@@ -123,8 +124,8 @@ impl FromStr for Permission {
 }
 
 /// A set of permissions: what a role grants, or a user has.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct Permissions(u128);
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, JsonSchema)]
+pub struct Permissions(#[schemars(with = "BTreeSet<Permission>")] u128);
 
 const _: () = assert!(Permission::ALL.len() <= 128, "a permission is a bit of a u128");
 

@@ -1,53 +1,38 @@
 //! The team: a name, and those who look after it. Who and what is in a team is told by the members themselves, users and
 //! channels; the team is only told that they come.
 
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, ChannelId, Circumstances, Failure, FailureKind, FieldErrors, IDENTITY_NAME_CHARS_MAX, TEAM_ADMINS_MAX,
-    TeamId, UserId, findings::Findings,
+    TeamId, UserId, event_types::event_types, findings::Findings,
 };
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum TeamEvent {
-    Created {
-        id: TeamId,
-        account_id: AccountId,
-        name: String,
-    },
-    Renamed {
-        name: String,
-    },
-    AdminsChanged {
-        admins: Vec<UserId>,
-    },
+    /// A team came into the account, without members.
+    Created { id: TeamId, account_id: AccountId, name: String },
+    /// The team has another name.
+    Renamed { name: String },
+    /// These look after the team now, and no others.
+    AdminsChanged { admins: Vec<UserId> },
     /// These have become members, as their own events say. It is told to the team as well, so that a team that is being
     /// deleted and one that somebody joins are the same stream, and only one of the two happens.
-    MembersAdmitted {
-        users: Vec<UserId>,
-        channels: Vec<ChannelId>,
-    },
+    MembersAdmitted { users: Vec<UserId>, channels: Vec<ChannelId> },
+    /// The team is gone; its members left it before.
     Deleted,
 }
 
-impl DomainEvent for TeamEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Created { .. } => "TeamCreated",
-            Self::Renamed { .. } => "TeamRenamed",
-            Self::AdminsChanged { .. } => "TeamAdminsChanged",
-            Self::MembersAdmitted { .. } => "TeamMembersAdmitted",
-            Self::Deleted => "TeamDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+event_types!(TeamEvent {
+    Created => "TeamCreated",
+    Renamed => "TeamRenamed",
+    AdminsChanged => "TeamAdminsChanged",
+    MembersAdmitted => "TeamMembersAdmitted",
+    Deleted => "TeamDeleted",
+});
 
 #[derive(Clone, Debug)]
 pub enum TeamCommand {

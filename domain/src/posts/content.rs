@@ -5,12 +5,13 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::MediaId;
 
 /// What kind of post it is. Source: seed 003, `Post.content.type` and the `type` filter of `GET /cp/posts`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ContentType {
     #[default]
@@ -87,7 +88,7 @@ impl FromStr for ContentType {
 }
 
 /// All that goes to the network.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Content {
     #[serde(rename = "type")]
@@ -123,7 +124,7 @@ pub struct Content {
 }
 
 /// Somebody mentioned in a text; `offset` and `length` count characters.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Mention {
     pub offset: u32,
@@ -134,7 +135,7 @@ pub struct Mention {
     pub meta: Option<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Image {
     pub id: MediaId,
@@ -156,7 +157,7 @@ pub struct Image {
     pub product_tags: Vec<ProductTag>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Video {
     pub id: MediaId,
@@ -172,7 +173,7 @@ pub struct Video {
     pub product_tags: Vec<ProductTag>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Animation {
     pub id: MediaId,
@@ -185,7 +186,7 @@ pub struct Animation {
 }
 
 /// A person at a place of a picture; `x` and `y` run from 0 to 1.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct MediaTag {
     pub id: String,
@@ -194,7 +195,7 @@ pub struct MediaTag {
 }
 
 /// A product shown on a picture or in a video; only pictures have a place.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ProductTag {
     pub id: String,
@@ -206,7 +207,7 @@ pub struct ProductTag {
 }
 
 /// A link with its preview.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Link {
     pub id: String,
@@ -222,7 +223,7 @@ pub struct Link {
     pub facebook_link: Option<bool>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct InlineLink {
     pub offset: u32,
@@ -231,7 +232,7 @@ pub struct InlineLink {
     pub href: String,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Location {
     pub id: String,

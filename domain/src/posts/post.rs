@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Content, FailureReason, PostCommand, PostEdit, PostError, PostEvent, Status, validation};
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// The channel a post is for, as it was when the post was planned.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelRef {
     pub id: ChannelId,
@@ -29,7 +30,7 @@ pub struct Flags {
 }
 
 /// Published by a person, with a reminder. Source: seed 003, `Post.storyWorkaround`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StoryWorkaround {
     pub publisher: UserId,

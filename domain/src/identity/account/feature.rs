@@ -3,6 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Package;
@@ -40,7 +41,7 @@ impl FeatureGroup {
 macro_rules! features {
     ($($name:ident $text:literal $group:ident $professional:ident $enterprise:ident $([$($required:ident),+])?),+ $(,)?) => {
         /// Source: seed 003, `Account.features` and `Account.availableFeatures`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum Feature { $(#[serde(rename = $text)] $name),+ }
 
         impl Feature {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AiThreshold, Bundle, Feature};
@@ -12,7 +13,7 @@ use crate::{AccountId, Locale};
 pub const ML_STORAGE_BYTES_DEFAULT: u64 = 1_073_741_824;
 
 /// What the customer pays for. Source: seed 003, `GET /`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Package {
     Trial,
@@ -46,7 +47,7 @@ pub enum Product {
 }
 
 /// Which parts of Palaver an account works with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Products {
     pub inbox: bool,
@@ -67,8 +68,8 @@ impl Products {
     }
 }
 
-/// How much of something an account may have; `None`: as much as it likes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// How much of something an account may have; as much as it likes of what has no number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     pub channels: Option<u32>,
@@ -78,7 +79,7 @@ pub struct Limits {
 }
 
 /// Where an account's users log in by their own identity provider.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Keycloak {
     pub realm: String,
@@ -87,7 +88,7 @@ pub struct Keycloak {
     pub pub_key: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SupportAccess {
     #[default]
@@ -97,11 +98,11 @@ pub enum SupportAccess {
 }
 
 /// Whether those who run the service may look into the account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Support {
     pub access_status: SupportAccess,
-    /// Of `Temporary` alone.
+    /// Of temporary access alone.
     pub access_until: Option<DateTime<Utc>>,
 }
 
@@ -115,7 +116,7 @@ impl Support {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum DeleteBy {
     #[default]
@@ -124,7 +125,7 @@ pub enum DeleteBy {
 }
 
 /// After how long what customers wrote is deleted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Privacy {
     pub enabled: bool,
@@ -148,7 +149,7 @@ impl Default for Privacy {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ShortenerMode {
     #[default]
@@ -159,7 +160,7 @@ pub enum ShortenerMode {
     Own,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Shortener {
     pub mode: ShortenerMode,

@@ -3,6 +3,7 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Feature;
@@ -15,7 +16,7 @@ pub const AI_THRESHOLD_STEP: f64 = 0.01;
 macro_rules! thresholds {
     ($($name:ident $path:literal $feature:ident $default:literal),+ $(,)?) => {
         /// A threshold, written as the path of its field.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         pub enum AiThreshold { $(#[serde(rename = $path)] $name),+ }
 
         impl AiThreshold {

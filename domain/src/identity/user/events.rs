@@ -1,57 +1,54 @@
 //! What can have happened to a user. No password, token or other secret is ever part of it.
 
-use cqrs_es::DomainEvent;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::{Locale, Permissions, Role};
-use crate::{AccountId, ChannelId, TeamId, UpcastError, UserId};
+use crate::{AccountId, ChannelId, TeamId, UpcastError, UserId, event_types::event_types};
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum UserEvent {
+    /// A user came into the account.
     Created(Box<UserCreated>),
-    /// `None` is what stays as it was.
+    /// What is told of a person was changed. What is absent stays as it was.
     DetailsChanged(Details),
-    SettingsChanged {
-        settings: Map<String, Value>,
-    },
-    /// To any role but `CUSTOM`, which comes with [`UserEvent::PermissionsChosen`].
-    RoleChanged {
-        role: Role,
-    },
-    /// The role is `CUSTOM` from now on.
-    PermissionsChosen {
-        permissions: Permissions,
-    },
-    TeamsChanged {
-        team_ids: Vec<TeamId>,
-    },
-    ReadOnlyChannelsChanged {
-        channel_ids: Vec<ChannelId>,
-    },
+    /// The settings that the user's screens keep were changed; these are all of them.
+    SettingsChanged { settings: Map<String, Value> },
+    /// To any role but `CUSTOM`, which comes with chosen permissions.
+    RoleChanged { role: Role },
+    /// The role is `CUSTOM` from now on, and grants these.
+    PermissionsChosen { permissions: Permissions },
+    /// The user is in these teams now, and no others.
+    TeamsChanged { team_ids: Vec<TeamId> },
+    /// These channels the user may see and not change.
+    ReadOnlyChannelsChanged { channel_ids: Vec<ChannelId> },
+    /// The user has another password; it is not told.
     PasswordChanged,
-    /// The secret is in the vault; this names it.
+    /// The user logs in with a second factor.
     TotpEnabled {
+        /// Names the secret, which is kept elsewhere.
         secret_ref: String,
     },
+    /// The user logs in without a second factor.
     TotpRemoved,
     /// Whoever acts as this user has shown that the mail address is theirs.
     Verified,
-    /// The token is in the vault; the reference names it. A device that is known already has a new token.
+    /// A device gets messages for this user. One that is known already has a new token.
     MobileDeviceRegistered {
         device_id: String,
+        /// Names the token, which is kept elsewhere.
         token_ref: String,
     },
     /// An operator acted as this user from then on.
-    Masked {
-        by: UserId,
-    },
+    Masked { by: UserId },
+    /// The user is gone, and logs in no more.
     Deleted,
 }
 
 /// How a user begins.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UserCreated {
     pub id: UserId,
@@ -69,8 +66,8 @@ pub struct UserCreated {
     pub verified: bool,
 }
 
-/// What is told of a person; `None` is what nobody said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What is told of a person; what nobody said is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Details {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,35 +82,22 @@ pub struct Details {
     pub locale: Option<Locale>,
 }
 
-impl DomainEvent for UserEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Created(_) => "UserCreated",
-            Self::DetailsChanged(_) => "UserDetailsChanged",
-            Self::SettingsChanged { .. } => "UserSettingsChanged",
-            Self::RoleChanged { .. } => "UserRoleChanged",
-            Self::PermissionsChosen { .. } => "UserPermissionsChosen",
-            Self::TeamsChanged { .. } => "UserTeamsChanged",
-            Self::ReadOnlyChannelsChanged { .. } => "UserReadOnlyChannelsChanged",
-            Self::PasswordChanged => "UserPasswordChanged",
-            Self::TotpEnabled { .. } => "UserTotpEnabled",
-            Self::TotpRemoved => "UserTotpRemoved",
-            Self::Verified => "UserVerified",
-            Self::MobileDeviceRegistered { .. } => "UserMobileDeviceRegistered",
-            Self::Masked { .. } => "UserMasked",
-            Self::Deleted => "UserDeleted",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        match self {
-            Self::Created(_) => "2",
-            _ => "1",
-        }
-        .to_owned()
-    }
-}
+event_types!(UserEvent {
+    Created => "UserCreated" version 2,
+    DetailsChanged => "UserDetailsChanged",
+    SettingsChanged => "UserSettingsChanged",
+    RoleChanged => "UserRoleChanged",
+    PermissionsChosen => "UserPermissionsChosen",
+    TeamsChanged => "UserTeamsChanged",
+    ReadOnlyChannelsChanged => "UserReadOnlyChannelsChanged",
+    PasswordChanged => "UserPasswordChanged",
+    TotpEnabled => "UserTotpEnabled",
+    TotpRemoved => "UserTotpRemoved",
+    Verified => "UserVerified",
+    MobileDeviceRegistered => "UserMobileDeviceRegistered",
+    Masked => "UserMasked",
+    Deleted => "UserDeleted",
+});
 
 /// `UserCreated` from version 1, which knew a name, a role and teams. Those users log in, so they count as verified.
 pub(crate) fn created_with_details(mut payload: Value) -> Result<Value, UpcastError> {
