@@ -5,6 +5,7 @@ pub mod clock;
 pub mod cloud_event;
 pub mod ids;
 pub mod managed;
+pub mod timeline;
 pub mod transfer;
 pub mod vault;
 

@@ -33,3 +33,5 @@ pub const AGGREGATES_CACHED_MAX: u64 = 20_000;
 pub const SNAPSHOT_EVERY_EVENTS: i64 = 100;
 /// Bytes of rows that are gathered before they are sent, when events are taken into an empty log.
 pub const TRANSFER_CHUNK_BYTES: usize = 1_024 * 1_024;
+/// Events of one page of a timeline, each of which also makes states.
+pub const TIMELINE_PAGE_EVENTS: i64 = 500;

@@ -14,6 +14,7 @@ mod smtp;
 mod snapshots;
 mod stale;
 mod stock;
+mod timeline;
 mod transfer;
 mod work;
 
