@@ -14,6 +14,8 @@ pub struct EventFilter {
     pub tenant: Option<AccountId>,
     pub aggregate_types: Vec<String>,
     pub event_types: Vec<String>,
+    /// Beside a single aggregate type it names one stream, which is read along its own sequence.
+    pub aggregate_id: Option<String>,
 }
 
 /// Some events, and how far the log was searched for them: the cursor for the next page.
@@ -78,6 +80,9 @@ fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &EventFilter) {
             [one] => drop(query.push(format_args!(" AND {column} = ")).push_bind(one.clone())),
             many => drop(query.push(format_args!(" AND {column} = ANY(")).push_bind(many.to_vec()).push(")")),
         }
+    }
+    if let Some(id) = &filter.aggregate_id {
+        query.push(" AND aggregate_id = ").push_bind(id.clone());
     }
 }
 
