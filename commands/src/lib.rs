@@ -7,6 +7,7 @@ pub mod mail;
 pub mod posts;
 pub mod publishing;
 
+mod audit;
 mod commander;
 mod error;
 mod precondition;
@@ -17,4 +18,4 @@ pub use commander::{CommandContext, CommandKey, Commander, Outcome};
 pub use error::CommandError;
 pub use precondition::Precondition;
 pub use receipts::RECEIPTS_KEPT_DAYS;
-pub use work::Work;
+pub use work::{MASKED_BY, Work};

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::{CommandContext, CommandError, Commander, commander::unwritable};
 
 /// Where an event tells of the operator who acted as its actor.
-const MASKED_BY: &str = "maskedBy";
+pub const MASKED_BY: &str = "maskedBy";
 /// Hex digits of a claim's id: 128 bits, so nobody finds two texts with one id.
 const CLAIM_ID_CHARS: usize = 32;
 

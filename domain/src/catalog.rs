@@ -4,6 +4,7 @@ use cqrs_es::Aggregate;
 
 use crate::{
     EventType, EventTypes,
+    audit::AuditAccess,
     channels::Channel,
     identity::{Account, App, Claim, Contact, Team, User},
     posts::{Post, PostGroup, Workbench},
@@ -37,7 +38,7 @@ macro_rules! aggregates {
     };
 }
 
-aggregates!(Account, App, Channel, Claim, Contact, Post, PostGroup, Team, User, Workbench);
+aggregates!(Account, App, AuditAccess, Channel, Claim, Contact, Post, PostGroup, Team, User, Workbench);
 
 /// Every type of event, with the type of its aggregate.
 pub fn event_types() -> impl Iterator<Item = (&'static str, &'static EventType)> + Clone {

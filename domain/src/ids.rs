@@ -98,6 +98,7 @@ macro_rules! object_id {
 object_id! {
     /// A tenant: the account that owns everything else.
     AccountId,
+    AuditAccessId,
     CategoryId,
     ChannelId,
     ContactId,

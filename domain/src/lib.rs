@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, or knows SQL or HTTP. Time and the acting person come in as
 //! [`Circumstances`]; what happened goes out as events.
 
+pub mod audit;
 pub mod channels;
 pub mod identity;
 pub mod posts;
@@ -25,8 +26,8 @@ pub use event_types::{EventType, EventTypes};
 pub use failure::{Failure, FailureKind, FieldErrors};
 pub use identity::Locale;
 pub use ids::{
-    AccountId, AppId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, InvalidUuid, KeyId, MediaId,
-    PostGroupId, PostId, TagId, TeamId, UserId,
+    AccountId, AppId, AuditAccessId, CategoryId, ChannelId, ContactId, FeedItemId, InvalidId, InvalidUuid, KeyId,
+    MediaId, PostGroupId, PostId, TagId, TeamId, UserId,
 };
 pub use limits::*;
 pub use upcast::{FIRST_VERSION, UPCASTERS, UpcastError, Upcaster, newest_version, upcast};

@@ -87,6 +87,8 @@ pub const EXPIRATION_YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 pub const KEYS_PER_APP_MAX: usize = 20;
 /// Keys that an application still shows after they were revoked or expired; the oldest are forgotten first.
 pub const ENDED_KEYS_PER_APP_MAX: usize = 50;
+/// Characters of the type, and of the id, of a thing whose past somebody looks at.
+pub const AUDITED_NAME_CHARS_MAX: usize = 64;
 
 /// Raised whenever the state of any aggregate, or what an event makes of it, changes: older snapshots are then ignored.
 pub const STATE_VERSION: i32 = 2;

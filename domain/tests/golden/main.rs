@@ -50,6 +50,7 @@ macro_rules! samples {
 
 // Below the macro, which is theirs, too.
 mod accounts;
+mod audit;
 mod channels;
 mod identity;
 mod posts;
@@ -66,6 +67,7 @@ const SAMPLES: &[(&str, fn(&mut Types))] = &[
     ("team", identity::teams),
     ("contact", identity::contacts),
     ("app", identity::apps),
+    ("audit_access", audit::accesses),
 ];
 
 fn record<E: DomainEvent + Debug + PartialEq>(types: &mut Types, event: &E) {

@@ -4,6 +4,7 @@
 
 mod account;
 mod app;
+mod audit;
 mod channel;
 mod group;
 mod identity;
