@@ -1,12 +1,17 @@
 //! The command line: what can be said, with its help. What is then done lives in [`crate::run`].
 
 mod fork;
+mod past;
 mod replay;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use palaver_commands::mail::LISTED_MAX;
 
-pub use self::{fork::ForkArgs, replay::ReplayArgs};
+pub use self::{
+    fork::ForkArgs,
+    past::{BisectArgs, EventsArgs, HistoryArgs},
+    replay::ReplayArgs,
+};
 use crate::settings::Given;
 
 const EXAMPLES: &str = "\
@@ -54,7 +59,9 @@ pub enum Command {
     Migrate,
     /// Print every event of one thing: when, who, where in the log, and what changed
     #[command(after_help = "Examples:\n  palaver history post 65f1c0ffee5eed0000000001\n  \
-        palaver history channel 65f1c0ffee5eed0000000002 --json | jq .eventType")]
+        palaver history channel 65f1c0ffee5eed0000000002 --json | jq .eventType\n  \
+        palaver history post 65f1c0ffee5eed0000000001 --at 2031-05-01T10:00:00Z\n  \
+        palaver history post 65f1c0ffee5eed0000000001 --diff --from 2031-05-01T10:00:00Z")]
     History(HistoryArgs),
     /// Fill a read model anew from the log, beside the one in use, and swap them when it has caught up
     #[command(after_help = "Example:\n  palaver rebuild posts")]
@@ -104,6 +111,18 @@ pub enum Command {
     #[command(after_help = "Examples:\n  palaver fork --until 120000 --data /tmp/then\n  \
         palaver fork --until 120000 --source /srv/palaver --data /tmp/then --as ada@example.com")]
     Fork(ForkArgs),
+    /// Print events of the whole log, those that match, and follow it
+    #[command(after_help = "Examples:\n  palaver events --type post --since 2031-05-01T00:00:00Z\n  \
+        palaver events --follow --event PostPublished --json | jq .aggregateId")]
+    Events(EventsArgs),
+    /// Find the event that first made something true of a thing
+    ///
+    /// Looks at the state after every event, so it finds the first one also of what was not true for ever after. Ends
+    /// with 1 when it never was.
+    #[command(after_help = "Examples:\n  \
+        palaver bisect post 65f1c0ffee5eed0000000001 --jsonpath '$.status' --equals scheduled\n  \
+        palaver bisect user 65f1c0ffee5eed0000000002 --jsonpath '$.teamIds[*]' --equals 65f1c0ffee5eed0000000003")]
+    Bisect(BisectArgs),
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -118,22 +137,6 @@ pub struct UpArgs {
     #[arg(long, env = "PALAVER_DEMO_SCALE", hide_env_values = true, value_name = "FACTOR", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub demo_scale: u32,
-}
-
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct HistoryArgs {
-    /// What it is, such as `post`, `postGroup` or `channel`
-    #[arg(value_name = "TYPE")]
-    pub aggregate_type: String,
-    /// Its id
-    #[arg(value_name = "ID")]
-    pub aggregate_id: String,
-    /// Leave out events up to this sequence number
-    #[arg(long, value_name = "SEQUENCE", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
-    pub after: i64,
-    /// One JSON object a line, for programs
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]

@@ -2,11 +2,14 @@
 //! was asked, 2 when it was asked wrongly, 3 when what it compared differs, and 1 when it failed.
 
 mod account;
+mod bisect;
 mod database;
 mod demo;
+mod events;
 mod explain;
 mod fork;
 mod history;
+mod lines;
 mod mail;
 mod migrate;
 mod private;
@@ -32,6 +35,7 @@ use palaver_commands::{
 use palaver_eventstore::{
     LogError,
     managed::ManagedError,
+    timeline::UnknownAggregateType,
     transfer::TransferError,
     vault::{MasterKeyError, VaultError},
 };
@@ -77,6 +81,8 @@ pub enum RunError {
     #[error("the schema can not be brought up to date")]
     Migration(#[from] sqlx::migrate::MigrateError),
     #[error(transparent)]
+    UnknownAggregateType(#[from] UnknownAggregateType),
+    #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -118,6 +124,7 @@ impl RunError {
     const fn exit_code(&self) -> u8 {
         match self {
             Self::UnknownCode(_)
+            | Self::UnknownAggregateType(_)
             | Self::Settings(_)
             | Self::Misused(_)
             | Self::DatabaseUrlMissing(_)
@@ -156,6 +163,8 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Work => Box::pin(service::work(&settings)).await,
             Command::Migrate => migrate::run(&settings, out).await,
             Command::History(args) => history::run(&settings, &args, out).await,
+            Command::Events(args) => events::run(&settings, &args, out).await,
+            Command::Bisect(args) => bisect::run(&settings, &args, out).await,
             Command::Rebuild(args) => rebuild::run(&settings, &args, out).await,
             Command::Projections(args) => projections::run(&settings, &args.command(), out).await,
             Command::Account(args) => account::run(&settings, &args, out).await,

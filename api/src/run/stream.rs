@@ -8,7 +8,7 @@ pub(super) fn stream(aggregate_type: &str, aggregate_id: &str) -> StreamId {
 }
 
 /// As streams are named: `postGroup`, `PostGroup` and `post-group` mean `post_group`.
-fn stream_type(given: &str) -> String {
+pub(super) fn stream_type(given: &str) -> String {
     let mut name = String::with_capacity(given.len() + 2);
     for character in given.chars() {
         if character.is_ascii_uppercase() && !name.is_empty() && !name.ends_with('_') {

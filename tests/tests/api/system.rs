@@ -148,9 +148,21 @@ async fn the_documentation_is_whole_without_the_internet() {
 #[tokio::test]
 async fn every_command_explains_itself_and_refuses_what_it_does_not_know() {
     let service = shared().await;
-    for command in
-        ["up", "serve", "work", "migrate", "history", "rebuild", "projections", "account", "resolve", "mail", "explain"]
-    {
+    for command in [
+        "up",
+        "serve",
+        "work",
+        "migrate",
+        "history",
+        "rebuild",
+        "projections",
+        "account",
+        "resolve",
+        "mail",
+        "explain",
+        "events",
+        "bisect",
+    ] {
         let help = service.tool(&[command, "--help"]).await;
         assert!(help.contains("Usage: palaver ") && help.contains("--database-url"), "{command}: {help}");
         let short = service.tool(&[command, "-h"]).await;
