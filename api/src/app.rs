@@ -25,6 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
 use crate::{
+    audit::{self, Audit},
     auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials, keycloak::Keycloak},
     bot_open_api::{self, BotOpenApi},
     bots::{self, Bots},
@@ -189,6 +190,7 @@ impl App {
         };
         let router = OpenApiRouter::with_openapi(openapi::base())
             .merge(system::router(readiness, metrics))
+            .merge(audit::router(Audit { commander: self.commander.clone(), pool: self.database.pool().clone() }))
             .merge(socialhub::router(socialhub))
             .merge(mkt_x::router(MktX {
                 commander: self.commander.clone(),

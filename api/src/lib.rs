@@ -2,6 +2,7 @@
 //! surfaces themselves. What a request means is decided elsewhere; here it is parsed, authorised and rendered.
 
 pub mod app;
+mod audit;
 pub mod auth;
 mod bot_open_api;
 mod bots;

@@ -65,6 +65,7 @@ const TAGS: &[(&str, &str)] = &[
     ("mkt-x authentication", "Logging in to marketing on X."),
     ("bots", "Bots of an application."),
     ("bot-open-api", "What happened to an application's bots."),
+    ("audit", "How a thing came to be, for auditors. Every look is itself an event."),
     ("system", "Health and metrics, for operators."),
 ];
 
@@ -176,7 +177,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        bot_open_api, bots, mkt_x,
+        audit, bot_open_api, bots, mkt_x,
         permissions::{Access, ROUTES, Surface, route},
         socialhub, system,
         telemetry::Metrics,
@@ -186,6 +187,7 @@ mod tests {
     fn all() -> OpenApiRouter {
         let mut document = base();
         for surface in [
+            audit::routes().split_for_parts().1,
             socialhub::routes().split_for_parts().1,
             mkt_x::routes().split_for_parts().1,
             bots::routes().split_for_parts().1,

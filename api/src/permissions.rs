@@ -20,6 +20,8 @@ pub const ROUTES: &[Route] = &[
     route(Surface::System, "GET", "/healthz", Public),
     route(Surface::System, "GET", "/readyz", Public),
     route(Surface::System, "GET", "/metrics", Public),
+    route(Surface::System, "GET", "/audit/{type}/{id}", Needs(&[ViewAudit])),
+    route(Surface::System, "GET", "/audit/{type}/{id}/diff", Needs(&[ViewAudit])),
     socialhub("POST", "/api2/cp/postGroups", Needs(&[EditPosts])),
     socialhub("GET", "/api2/cp/postGroups/preDraft", Needs(&[ViewPosts])),
     socialhub("DELETE", "/api2/cp/postGroups/{id}", Needs(&[EditPosts])),

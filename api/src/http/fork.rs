@@ -9,8 +9,9 @@ use super::{ApiError, ErrorCode};
 /// Routes that read, although their method is that of a change: their filters are too long for a query.
 const READ_BY_POST: [&str; 3] =
     ["/api2/cp/posts", "/api2/cp/posts/aggregates/day", "/api2/cp/posts/aggregates/day/list"];
-/// Routes that change something, although their method is that of a read.
-const CHANGE_BY_GET: [&str; 2] = ["/api2/users/logout", "/api2/users/keycloak/{realm}/login"];
+/// Routes that change something, although their method is that of a read. Who looks at the past puts that into the log.
+const CHANGE_BY_GET: [&str; 4] =
+    ["/api2/users/logout", "/api2/users/keycloak/{realm}/login", "/audit/{type}/{id}", "/audit/{type}/{id}/diff"];
 
 /// # Errors
 /// `ForkIsReadOnly` when there is a fork, and the route changes something.

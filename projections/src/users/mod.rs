@@ -10,5 +10,5 @@ pub use first::{FirstAdministrator, first_administrators};
 pub use locale::locale;
 pub use projector::{UsersProjector, render};
 pub use queries::{
-    USERS_MAX, UserFilter, UserSummary, administrators, count, list, name_by_email, only_with_email, summary,
+    USERS_MAX, UserFilter, UserSummary, administrators, count, list, name_by_email, names, only_with_email, summary,
 };

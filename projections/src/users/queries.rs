@@ -1,5 +1,7 @@
 //! Lists of an account's users, which have no pages: an account has few.
 
+use std::collections::HashMap;
+
 use palaver_domain::{AccountId, TeamId, UserId, identity::Role};
 use serde_json::value::RawValue;
 use sqlx::{PgExecutor, types::Json};
@@ -149,4 +151,27 @@ pub async fn only_with_email(
         [one] => one.parse().map(Some).map_err(|error| sqlx::Error::Decode(Box::new(error))),
         _ => Ok(None),
     }
+}
+
+/// What some users of an account are called: by their first and last name, else by their user name. Who is not there any
+/// more is left out.
+///
+/// # Errors
+/// When the database can not answer.
+pub async fn names(
+    db: impl PgExecutor<'_>,
+    tenant: AccountId,
+    users: &[UserId],
+) -> Result<HashMap<UserId, String>, sqlx::Error> {
+    let rows = sqlx::query!(
+        r#"SELECT id, coalesce(nullif(trim(first_name || ' ' || last_name), ''), user_name) AS "name!"
+           FROM users WHERE tenant_id = $1 AND id = ANY($2)"#,
+        tenant.to_string(),
+        &texts(users)
+    );
+    let rows = rows.fetch_all(db).await?;
+    let named = rows
+        .into_iter()
+        .map(|row| row.id.parse().map(|id| (id, row.name)).map_err(|error| sqlx::Error::Decode(Box::new(error))));
+    named.collect()
 }
