@@ -112,6 +112,21 @@ impl EventLog {
         read::page(self.database.pool(), after, filter, limit).await
     }
 
+    /// As [`EventLog::read_page`], searching no further than the next `positions_max` positions: whatever the filter, the
+    /// work is bounded, and the page's cursor comes forward.
+    ///
+    /// # Errors
+    /// When the log can not be read.
+    pub async fn read_window(
+        &self,
+        after: Position,
+        filter: &EventFilter,
+        limit: i64,
+        positions_max: i64,
+    ) -> Result<Page, LogError> {
+        read::window(self.database.pool(), after, filter, limit, positions_max).await
+    }
+
     /// At most `limit` events of one stream after sequence `after`, in order.
     ///
     /// # Errors

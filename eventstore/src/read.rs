@@ -18,11 +18,35 @@ pub struct EventFilter {
     pub aggregate_id: Option<String>,
 }
 
+impl EventFilter {
+    /// Whether it lets an event through, for whoever has read it already. The database's answer to the same question is
+    /// `push_filter`.
+    pub fn matches(&self, tenant: AccountId, stream: &StreamId, event_type: &str) -> bool {
+        let among = |wanted: &[String], one: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == one);
+        self.tenant.is_none_or(|wanted| wanted == tenant)
+            && among(&self.aggregate_types, &stream.aggregate_type)
+            && among(&self.event_types, event_type)
+            && self.aggregate_id.as_ref().is_none_or(|wanted| *wanted == stream.aggregate_id)
+    }
+
+    /// Whether it is for a single stream, whose events are found without searching the log.
+    pub fn names_one_stream(&self) -> bool {
+        self.aggregate_types.len() == 1 && self.aggregate_id.is_some()
+    }
+
+    /// In a stream, sequence and position rise together; the planner does not know, and would sort or walk the log.
+    fn order(&self) -> &'static str {
+        if self.names_one_stream() { "sequence" } else { "position" }
+    }
+}
+
 /// Some events, and how far the log was searched for them: the cursor for the next page.
 #[derive(Clone, Debug)]
 pub struct Page {
     pub events: Vec<RecordedEvent>,
     pub scanned_to: Position,
+    /// The end of the log when it was asked.
+    pub head: Position,
 }
 
 /// The log could not be read. It never means that the log has ended.
@@ -101,23 +125,36 @@ pub(crate) async fn range(
     let mut query = QueryBuilder::new(COLUMNS);
     query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(to);
     push_filter(&mut query, filter);
-    query.push(" ORDER BY position");
+    query.push(" ORDER BY ").push(filter.order());
     fetch(query, pool).await
 }
 
 /// At most `limit` events after `after` that match, however far apart they are.
 pub(crate) async fn page(pool: &PgPool, after: Position, filter: &EventFilter, limit: i64) -> Result<Page, LogError> {
+    window(pool, after, filter, limit, i64::MAX).await
+}
+
+/// The same, searching no more than the next `positions_max` positions. Thereby one query costs a bounded time even where
+/// each part of the filter is frequent and all of it together is rare, which no index knows of.
+pub(crate) async fn window(
+    pool: &PgPool,
+    after: Position,
+    filter: &EventFilter,
+    limit: i64,
+    positions_max: i64,
+) -> Result<Page, LogError> {
     // Asked first: what is appended in between is found by the next page.
-    let head = head(pool).await?.max(after);
+    let head = head(pool).await?;
+    let to = after.saturating_add(positions_max).min(head).max(after);
     let limit = limit.clamp(1, READ_PAGE_EVENTS_MAX);
     let mut query = QueryBuilder::new(COLUMNS);
-    query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(head);
+    query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(to);
     push_filter(&mut query, filter);
-    query.push(" ORDER BY position LIMIT ").push_bind(limit);
+    query.push(" ORDER BY ").push(filter.order()).push(" LIMIT ").push_bind(limit);
     let events = fetch(query, pool).await?;
     let full = events.len() as i64 == limit;
-    let scanned_to = if full { events.last().map_or(head, |event| event.position) } else { head };
-    Ok(Page { events, scanned_to })
+    let scanned_to = if full { events.last().map_or(to, |event| event.position) } else { to };
+    Ok(Page { events, scanned_to, head })
 }
 
 /// At most `limit` events of one stream, after sequence `after`.
