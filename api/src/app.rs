@@ -21,6 +21,7 @@ use palaver_projections::{
     publish_schedule,
 };
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 use zeroize::Zeroizing;
 
@@ -29,6 +30,7 @@ use crate::{
     auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials, keycloak::Keycloak},
     bot_open_api::{self, BotOpenApi},
     bots::{self, Bots},
+    events::{self, Events},
     http::{Claims, LastWrites, Meters, Shell, enclose},
     mkt_x::{self, MktX},
     openapi,
@@ -168,11 +170,23 @@ impl App {
         Publisher::new(self.commander.clone(), networks, schedule, publisher)
     }
 
+    /// The event streams of this process, which end at `stop`.
+    pub fn events(&self, settings: &Settings, stop: CancellationToken) -> Events {
+        let schemas_url = format!("{}/schemas", settings.public_url());
+        Events::new(self.log.clone(), settings.event_streams, schemas_url, stop)
+    }
+
     /// Everything that is served over HTTP.
     ///
     /// # Errors
     /// When a route is not in the permission table, or a row of the table has no route; or without a master key.
-    pub fn router(&self, settings: &Settings, readiness: Readiness, metrics: Metrics) -> Result<Router, RunError> {
+    pub fn router(
+        &self,
+        settings: &Settings,
+        readiness: Readiness,
+        metrics: Metrics,
+        events: Events,
+    ) -> Result<Router, RunError> {
         let secrets = self.secrets.clone().ok_or(RunError::MasterKeyMissing("serve"))?;
         let access_tokens = AccessTokens::new(&secrets.signing_key);
         let socialhub = Socialhub {
@@ -191,6 +205,7 @@ impl App {
         let router = OpenApiRouter::with_openapi(openapi::base())
             .merge(system::router(readiness, metrics))
             .merge(audit::router(Audit { commander: self.commander.clone(), pool: self.database.pool().clone() }))
+            .merge(events::router(events))
             .merge(socialhub::router(socialhub))
             .merge(mkt_x::router(MktX {
                 commander: self.commander.clone(),

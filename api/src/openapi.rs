@@ -66,6 +66,7 @@ const TAGS: &[(&str, &str)] = &[
     ("bots", "Bots of an application."),
     ("bot-open-api", "What happened to an application's bots."),
     ("audit", "How a thing came to be, for auditors. Every look is itself an event."),
+    ("events", "Everything that happens, as it happens."),
     ("system", "Health and metrics, for operators."),
 ];
 
@@ -177,7 +178,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        audit, bot_open_api, bots, mkt_x,
+        audit, bot_open_api, bots, events, mkt_x,
         permissions::{Access, ROUTES, Surface, route},
         socialhub, system,
         telemetry::Metrics,
@@ -192,6 +193,7 @@ mod tests {
             mkt_x::routes().split_for_parts().1,
             bots::routes().split_for_parts().1,
             bot_open_api::routes().split_for_parts().1,
+            events::routes().split_for_parts().1,
         ] {
             document = document.merge_from(surface);
         }

@@ -22,6 +22,7 @@ pub const ROUTES: &[Route] = &[
     route(Surface::System, "GET", "/metrics", Public),
     route(Surface::System, "GET", "/audit/{type}/{id}", Needs(&[ViewAudit])),
     route(Surface::System, "GET", "/audit/{type}/{id}/diff", Needs(&[ViewAudit])),
+    route(Surface::System, "GET", "/events", Needs(&[ViewEvents])),
     socialhub("POST", "/api2/cp/postGroups", Needs(&[EditPosts])),
     socialhub("GET", "/api2/cp/postGroups/preDraft", Needs(&[ViewPosts])),
     socialhub("DELETE", "/api2/cp/postGroups/{id}", Needs(&[EditPosts])),
@@ -215,7 +216,8 @@ impl Surface {
     /// The components of the OpenAPI document that describe its credentials; any one of them will do.
     const fn security_schemes(self) -> &'static [&'static str] {
         match self {
-            Self::System | Self::Socialhub => &["accesstoken", "bearer"],
+            Self::System => &["accesstoken", "bearer", "botsKey"],
+            Self::Socialhub => &["accesstoken", "bearer"],
             Self::MktX => &["mktXToken"],
             Self::Bots => &["botsToken", "botsKey"],
             Self::BotOpenApi => &["botOpenApiToken"],

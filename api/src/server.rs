@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::http::Peer;
+use crate::http::{HangUp, Peer};
 
 /// Connections at one time. The next wait in the listener's queue, and then in the client's.
 const CONNECTIONS_MAX: usize = 8_192;
@@ -98,14 +98,16 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: &Shutdown, g
     let _hang_up_at_the_end = hang_up.clone().drop_guard();
 
     while let Some((stream, peer, place)) = next_connection(&listener, &room, shutdown).await {
+        let hang_up = HangUp(hang_up.child_token());
+        let of_request = hang_up.clone();
         let service = TowerToHyperService::new(router.clone().map_request(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(of_request.clone());
             request
         }));
         let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
-        let hang_up = hang_up.clone();
         tokio::spawn(async move {
-            if let Some(Err(error)) = hang_up.run_until_cancelled(connection).await {
+            if let Some(Err(error)) = hang_up.0.run_until_cancelled(connection).await {
                 tracing::debug!(%error, "connection ended");
             }
             drop(place);

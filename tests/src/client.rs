@@ -88,6 +88,21 @@ impl Client {
         self.request(Method::DELETE, path)
     }
 
+    /// Host and port of the service, for what no client would do.
+    pub fn address(&self) -> String {
+        self.endpoint.url().trim_start_matches("http://").to_owned()
+    }
+
+    /// A request whose answer may go on for as long as it likes.
+    pub(crate) fn streaming(&self, path: &str) -> reqwest::RequestBuilder {
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().unwrap();
+        let builder = http.get(format!("{}{path}", self.endpoint.url()));
+        match &self.token {
+            Some(token) => builder.bearer_auth(token),
+            None => builder,
+        }
+    }
+
     /// `path` begins with `/` and may carry a query.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let mut builder = self.http.request(method, format!("{}{path}", self.endpoint.url()));

@@ -6,6 +6,7 @@
 mod accounts;
 mod client;
 mod cluster;
+mod events;
 mod place;
 mod planner;
 mod rows;
@@ -17,6 +18,7 @@ mod wait;
 pub use accounts::{Account, Person};
 pub use client::{Answer, Client, Endpoint, Request};
 pub use cluster::{TestDatabase, fresh_database};
+pub use events::{EventSource, Received};
 pub use planner::Group;
 pub use rows::{Cell, cells, rows_of_tenant};
 pub use service::{Ended, MASTER_KEY, Service, ServiceOptions};

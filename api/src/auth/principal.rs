@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, Uri, header, request::Parts},
+};
 use palaver_domain::{
     AccountId, Actor, AppId,
     identity::{AppState, Permissions},
 };
 
 use super::{
-    AppCaller, AppCredential, Caller, CredentialHash, CredentialsError, TOKEN_CHARS_MAX, authenticate, invalid,
+    ACCESSTOKEN, AppCaller, AppCredential, Caller, CredentialHash, CredentialsError, NoCaller, TOKEN_CHARS_MAX,
+    authenticate, invalid,
 };
 use crate::{
     http::{ApiError, ErrorCode, Shell, pairs},
@@ -23,7 +27,7 @@ pub const APP_ID: &str = "appId";
 /// How tokens of applications begin; sessions' have nothing but hex digits.
 const APP_TOKEN_PREFIX: &str = "pat_";
 
-/// Whom the credentials of a request stand for.
+/// Whom the credentials of a request stand for. Also an extractor, on every route that is not public.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     User(Caller),
@@ -70,6 +74,14 @@ impl Principal {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for Principal {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::internal(&NoCaller))
+    }
+}
+
 /// Whom a request's credentials stand for, by what its surface takes for credentials.
 ///
 /// # Errors
@@ -82,11 +94,31 @@ pub(crate) async fn identify(
     uri: &Uri,
 ) -> Result<Principal, ApiError> {
     match surface {
-        Surface::System | Surface::Socialhub => authenticate(shell, headers, uri).await.map(Principal::User),
+        Surface::System => system(shell, headers, uri).await,
+        Surface::Socialhub => authenticate(shell, headers, uri).await.map(Principal::User),
         Surface::MktX => mkt_x(shell, headers).await.map(Principal::User),
         Surface::Bots => bots(shell, headers, uri).await.map(Principal::App),
         Surface::BotOpenApi => bot_open_api(shell, headers).await.map(Principal::App),
     }
+}
+
+/// A key or token of an application, for itself; else a user's token, wherever it is.
+async fn system(shell: &Arc<Shell>, headers: &HeaderMap, uri: &Uri) -> Result<Principal, ApiError> {
+    let two = || ApiError::bad_request("the request carries a token and a key; send one of the two");
+    let app = match (api_key(headers)?, headers.get(&header::AUTHORIZATION)) {
+        (Some(_), Some(_)) => return Err(two()),
+        (Some(key), None) => Some((key, AppCredential::Key)),
+        (None, Some(_)) => {
+            bearer(headers)?.filter(|text| text.starts_with(APP_TOKEN_PREFIX)).map(|text| (text, AppCredential::Token))
+        }
+        (None, None) => None,
+    };
+    let Some((text, kind)) = app else { return authenticate(shell, headers, uri).await.map(Principal::User) };
+    if pairs(uri.query().unwrap_or_default())?.iter().any(|(name, _)| name == ACCESSTOKEN) {
+        return Err(two());
+    }
+    let found = application(shell, text, kind).await?;
+    found.map(Principal::App).ok_or_else(|| invalid("the credentials are not, or no longer, valid"))
 }
 
 /// A signed access token, whose session still lasts.

@@ -7,7 +7,7 @@ use std::{str::FromStr, time::Duration};
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::{IDEMPOTENT_REPLAY, PALAVER_POSITION, rate_limit, request_id::X_REQUEST_ID};
+use super::{IDEMPOTENT_REPLAY, PALAVER_HEAD, PALAVER_NEXT, PALAVER_POSITION, rate_limit, request_id::X_REQUEST_ID};
 use crate::auth::ACCESSTOKEN;
 
 /// For how long a browser need not ask again.
@@ -17,7 +17,7 @@ const PREFLIGHT_AGE: Duration = Duration::from_secs(3_600);
 const METHODS: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// Answer headers that a page's program may read, beyond the few that it always may.
-const EXPOSED: [HeaderName; 10] = [
+const EXPOSED: [HeaderName; 12] = [
     // A login tells its token by it.
     HeaderName::from_static(ACCESSTOKEN),
     header::ETAG,
@@ -25,6 +25,8 @@ const EXPOSED: [HeaderName; 10] = [
     header::WWW_AUTHENTICATE,
     X_REQUEST_ID,
     PALAVER_POSITION,
+    PALAVER_NEXT,
+    PALAVER_HEAD,
     IDEMPOTENT_REPLAY,
     rate_limit::X_RATELIMIT_LIMIT,
     rate_limit::X_RATELIMIT_REMAINING,

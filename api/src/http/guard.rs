@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{MatchedPath, Request, State},
+    http::{HeaderMap, Uri},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::{self, Principal},
-    permissions::{Access, Found, Surface},
+    permissions::{Access, Found, Route, Surface},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -95,8 +96,24 @@ async fn prepare(
             Principal::User(caller) => drop(extensions.insert(caller.clone())),
             Principal::App(caller) => drop(extensions.insert(caller.clone())),
         }
+        extensions.insert(principal.clone());
     }
     Ok((request, principal, claim))
+}
+
+/// Whether the caller of an answer that lasts would be let in again. It is not counted, for nothing more is asked.
+///
+/// # Errors
+/// As for a request that is not let in; 503 or 500 when that could not be found out.
+pub(crate) async fn readmit(
+    shell: &Arc<Shell>,
+    route: &Route,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Principal, ApiError> {
+    let principal = auth::identify(shell, route.surface, headers, uri).await?;
+    check(route.access, &principal)?;
+    Ok(principal)
 }
 
 fn check(access: Access, principal: &Principal) -> Result<(), ApiError> {

@@ -1,6 +1,6 @@
 //! The HTTP conventions that every surface shares, one implementation each. No route, and nothing of what one means.
 
-mod accept;
+pub(crate) mod accept;
 mod client_address;
 mod cors;
 mod dialect;
@@ -8,6 +8,7 @@ mod etag;
 mod extract;
 mod fork;
 mod guard;
+mod hang_up;
 mod idempotency;
 mod paging;
 mod position;
@@ -35,9 +36,13 @@ pub use cors::{CorsOrigin, NotAnOrigin};
 pub use dialect::{BotsErrorBody, MktXErrorBody};
 pub use etag::{EntityTag, IfMatch};
 pub use extract::{Json, PathId, PathIds, given, parse};
+pub(crate) use guard::readmit;
+pub use hang_up::HangUp;
 pub use idempotency::{Claims, CommandKey, IDEMPOTENCY_KEY, IDEMPOTENT_REPLAY};
 pub use paging::{COUNT_DEFAULT, COUNT_MAX, OFFSET_MAX, Paging};
-pub use position::{LastWrites, PALAVER_MIN_POSITION, PALAVER_POSITION, ReadAfter, Written};
+pub use position::{
+    LastWrites, PALAVER_HEAD, PALAVER_MIN_POSITION, PALAVER_NEXT, PALAVER_POSITION, ReadAfter, Written,
+};
 pub use problem::{ApiError, ErrorBody, ErrorCode, chain};
 pub(crate) use query::pairs;
 pub use query::{Query, one_or_many};
@@ -130,7 +135,7 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 /// The text of a header that may be sent once.
-fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
+pub(crate) fn single_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

@@ -15,6 +15,10 @@ use crate::auth::CredentialHash;
 
 pub const PALAVER_POSITION: HeaderName = HeaderName::from_static("palaver-position");
 pub const PALAVER_MIN_POSITION: HeaderName = HeaderName::from_static("palaver-min-position");
+/// Where the next page of events begins.
+pub const PALAVER_NEXT: HeaderName = HeaderName::from_static("palaver-next");
+/// Where the log ended when a page of events was read.
+pub const PALAVER_HEAD: HeaderName = HeaderName::from_static("palaver-head");
 
 /// Credentials whose last write is remembered. One that falls out merely reads without waiting.
 const CREDENTIALS_MAX: u64 = 100_000;

@@ -65,6 +65,7 @@ error_codes! {
     IdempotencyKeyInUseError = CONFLICT,
     IdempotencyKeyReusedError = UNPROCESSABLE_ENTITY,
     TooManyRequestsError = TOO_MANY_REQUESTS,
+    TooManyStreamsError = TOO_MANY_REQUESTS,
     InternalServerError = INTERNAL_SERVER_ERROR,
     ServiceUnavailableError = SERVICE_UNAVAILABLE,
     ReadModelBehindError = SERVICE_UNAVAILABLE,

@@ -175,7 +175,10 @@ async fn serve_until_the_end(
     out: &mut impl Write,
 ) -> Result<(), RunError> {
     let readiness = started.app.readiness();
-    let router = started.app.router(settings, readiness.clone(), started.metrics.clone())?;
+    let events = started.app.events(settings, started.shutdown.stop.clone());
+    let tail = events.tail();
+    let router = started.app.router(settings, readiness.clone(), started.metrics.clone(), events)?;
+    workers.start("tail of the event streams", |stop| async move { tail.run(stop).await });
     writeln!(out, "{ready}")?;
     out.flush()?;
     tracing::info!(%ready, ready_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), "ready");

@@ -215,6 +215,50 @@ pub struct Given {
     )]
     pub rate_limit_per_address: Option<u64>,
 
+    /// Event streams (GET /events) that this process keeps open at one time. Default: 2000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_EVENT_STREAMS_MAX",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub event_streams_max: Option<u64>,
+
+    /// The same for one account. Default: 500
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_EVENT_STREAMS_PER_TENANT",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub event_streams_per_tenant: Option<u64>,
+
+    /// The same by one token or key. Default: 50
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_EVENT_STREAMS_PER_CREDENTIAL",
+        value_name = "COUNT",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub event_streams_per_credential: Option<u64>,
+
+    /// How often an event stream sends something although nothing happens, in milliseconds. Default: 15000
+    #[arg(
+        long,
+        global = true,
+        env = "PALAVER_EVENT_STREAM_HEARTBEAT_MS",
+        value_name = "MS",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    pub event_stream_heartbeat_ms: Option<u64>,
+
     /// Whether clients come through a proxy that appends their address to `X-Forwarded-For`; its last entry is then taken
     /// for the client. Default: false
     #[arg(

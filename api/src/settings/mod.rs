@@ -4,6 +4,7 @@
 mod given;
 mod mail;
 mod nats;
+mod streams;
 
 use std::{
     fmt, io,
@@ -25,7 +26,10 @@ pub use mail::MailServer;
 pub use nats::{NatsProgram, NatsSettings, NatsUrl};
 
 pub(crate) use self::default::DATA as DATA_DEFAULT;
-use crate::http::{CorsOrigin, RateLimits};
+use crate::{
+    events::StreamSettings,
+    http::{CorsOrigin, RateLimits},
+};
 
 /// The file that is read when none is named.
 const FILE_NAME: &str = "palaver.toml";
@@ -123,6 +127,7 @@ pub struct Settings {
     pub outcome_settle: Duration,
     pub shutdown_grace: Duration,
     pub rate_limits: RateLimits,
+    pub event_streams: StreamSettings,
     /// Whether the last hop of `X-Forwarded-For` is the client.
     pub proxy_trusted: bool,
     /// As given, without a slash at its end. See [`Settings::public_url`].
@@ -177,6 +182,7 @@ impl Given {
             proxy_trusted, public_url, keycloak_url, smtp_url, mail_from, support_email, cors_origins, nats_url,
             nats_credentials_file, nats_server, nats_stream, nats_replicas, nats_max_age_hours, nats_max_bytes,
             nats_duplicate_window_seconds,
+            event_streams_max, event_streams_per_tenant, event_streams_per_credential, event_stream_heartbeat_ms,
         }
     }
 
@@ -184,6 +190,7 @@ impl Given {
         let mut check = Check(Vec::new());
         let rate_limits = self.rate_limits(&mut check);
         let nats = self.nats(&mut check);
+        let event_streams = self.event_streams(&mut check);
         let log = self.log.unwrap_or_else(|| default::LOG.to_owned());
         if let Err(error) = EnvFilter::try_new(&log) {
             check.fail("log", &format!("is not a log filter: {error}"));
@@ -263,6 +270,7 @@ impl Given {
                 0..=3_600,
             )),
             rate_limits,
+            event_streams,
             proxy_trusted: self.proxy_trusted.unwrap_or(default::PROXY_TRUSTED),
             public_url,
             keycloak_url,
@@ -401,6 +409,10 @@ impl Settings {
             rate_limit_per_tenant = self.rate_limits.per_tenant,
             rate_limit_mkt_x_per_tenant = self.rate_limits.mkt_x_per_tenant,
             rate_limit_per_address = self.rate_limits.per_address,
+            event_streams_max = self.event_streams.limits.all,
+            event_streams_per_tenant = self.event_streams.limits.per_tenant,
+            event_streams_per_credential = self.event_streams.limits.per_credential,
+            event_stream_heartbeat_ms = ms(self.event_streams.heartbeat),
             proxy_trusted = self.proxy_trusted,
             public_url = self.public_url,
             keycloak_url = self.keycloak_url,
@@ -590,6 +602,10 @@ mod tests {
             ("rate_limit_per_tenant", default::RATE_LIMIT_PER_TENANT.to_string()),
             ("rate_limit_mkt_x_per_tenant", default::RATE_LIMIT_MKT_X_PER_TENANT.to_string()),
             ("rate_limit_per_address", default::RATE_LIMIT_PER_ADDRESS.to_string()),
+            ("event_streams_max", streams::default::EVENT_STREAMS_MAX.to_string()),
+            ("event_streams_per_tenant", streams::default::EVENT_STREAMS_PER_TENANT.to_string()),
+            ("event_streams_per_credential", streams::default::EVENT_STREAMS_PER_CREDENTIAL.to_string()),
+            ("event_stream_heartbeat_ms", streams::default::EVENT_STREAM_HEARTBEAT_MS.to_string()),
             ("proxy_trusted", default::PROXY_TRUSTED.to_string()),
             ("nats_stream", nats::default::STREAM.to_owned()),
             ("nats_replicas", nats::default::REPLICAS.to_string()),

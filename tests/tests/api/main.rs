@@ -12,6 +12,7 @@ mod channels;
 mod contacts;
 mod conventions;
 mod cp;
+mod events;
 mod mkt_x;
 mod permissions;
 mod rate_limits;
