@@ -36,7 +36,7 @@ impl Operation {
 
     /// Asked of the process rather than of an account.
     fn is_of_an_account(&self) -> bool {
-        Surface::of_path(&self.path).is_some()
+        Surface::of_path(&self.path).is_some() || self.path == "/events"
     }
 }
 
@@ -157,7 +157,7 @@ fn request(client: &Client, operation: &Operation, variant: &Variant, ours: &Ids
                         operation.name()
                     )
                 });
-                if *required {
+                if *required || tables::ALWAYS_SENT.contains(&name.as_str()) {
                     pairs.push(format!("{name}={plain}"));
                 }
             }

@@ -5,6 +5,7 @@
 mod crash;
 mod crowded;
 mod fork;
+mod event_streams;
 mod leases;
 mod mail;
 mod poison;

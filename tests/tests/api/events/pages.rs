@@ -101,7 +101,8 @@ async fn an_event_tells_who_did_what_and_by_which_request() {
     assert_eq!(event["actor"], format!("user:{}", admin.user.as_deref().unwrap()));
     assert_eq!(event["requestid"], "asked-by-a-test");
     assert_eq!(event["data"]["email"], "d@example.org");
-    assert_eq!(position(event), made.position());
+    // What else was written with it ends at the position that was answered.
+    assert!((1..=made.position()).contains(&position(event)), "{event}");
     let schema = event["dataschema"].as_str().unwrap();
     assert!(schema.starts_with(&service.endpoint().url()) && schema.ends_with("/ContactCreated/v1"), "{schema}");
 }

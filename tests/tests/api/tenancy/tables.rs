@@ -86,6 +86,8 @@ pub fn query(path: &str, name: &str, ids: &Ids) -> Option<String> {
         // It needs the other one.
         (_, "teamId") => return Some(format!("hasMobileDevice=false&teamId={team}", team = ids.team)),
         (_, "appId") => &ids.app,
+        // It needs the type.
+        (_, "aggregateId") => return Some(format!("aggregateType=post&aggregateId={}", ids.post)),
         _ => return None,
     };
     Some(format!("{name}={id}"))
@@ -95,6 +97,11 @@ pub fn query(path: &str, name: &str, ids: &Ids) -> Option<String> {
 pub fn plain(name: &str) -> Option<&'static str> {
     Some(match name {
         "offset" | "count" => "1",
+        "format" => "ndjson",
+        "from" | "lastEventId" => "0",
+        "limit" => "5",
+        "aggregateType" => "post",
+        "eventType" => "PostPlanned",
         "since" => "2031-05-01T00:00:00Z",
         "until" => "2031-06-01T00:00:00Z",
         "tz" => "UTC",
@@ -114,6 +121,9 @@ pub fn plain(name: &str) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+/// What is said although nobody has to: without it the answer would have no end.
+pub const ALWAYS_SENT: &[&str] = &["format"];
 
 /// Whose own ids are not theirs to send.
 pub const NEEDS_ANOTHER: &[&str] = &[
