@@ -34,6 +34,7 @@ use crate::{
     http::{Claims, LastWrites, Meters, Shell, enclose},
     mkt_x::{self, MktX},
     openapi,
+    ops::{self, Ops, Rebuilds},
     permissions::{ROUTES, RouteTable},
     run::RunError,
     settings::Settings,
@@ -89,6 +90,7 @@ pub struct App {
     /// Takes mail when there are secrets.
     pub outbox: Outbox,
     sandbox: SandboxNetwork,
+    rebuilds: Rebuilds,
     tasks: LogTasks,
 }
 
@@ -111,7 +113,9 @@ impl App {
         engine.install().await?;
         let sandbox = SandboxNetwork::new(database.clone(), clock.clone());
         let outbox = Outbox::new(database.pool().clone(), None, clock.clone(), ids.clone());
-        let mut app = Self { database, clock, ids, log, commander, engine, secrets: None, outbox, sandbox, tasks };
+        let rebuilds = Rebuilds::default();
+        let mut app =
+            Self { database, clock, ids, log, commander, engine, secrets: None, outbox, sandbox, rebuilds, tasks };
         let key = match &settings.master_key {
             Some(key) => Some(key.expose().parse().map_err(RunError::from)?),
             None if settings.database_url.is_none() => Some(kept_key(settings, &*app.ids)?),
@@ -214,7 +218,8 @@ impl App {
                 pool: self.database.pool().clone(),
             }))
             .merge(bots::router(Bots { commander: self.commander.clone() }))
-            .merge(bot_open_api::router(BotOpenApi { commander: self.commander.clone() }));
+            .merge(bot_open_api::router(BotOpenApi { commander: self.commander.clone() }))
+            .merge(ops::router(Ops { engine: self.engine.clone(), rebuilds: self.rebuilds.clone() }));
         let (router, document) = openapi::publish(router, ROUTES)?;
         Ok(enclose(
             router,
@@ -270,8 +275,9 @@ impl App {
         self.tasks.ended()
     }
 
-    /// Writes what the log has accepted, and lets go of the database.
+    /// Stops rebuilds, writes what the log has accepted, and lets go of the database.
     pub async fn close(self) {
+        self.rebuilds.end().await;
         self.tasks.drain().await;
         self.database.close().await;
     }
@@ -327,20 +333,24 @@ impl PublishSchedule for Schedule {
 
 #[cfg(test)]
 mod tests {
+    use palaver_projections::engine::ProjectionState;
+
     use super::*;
 
     fn status(name: &str, stored_version: Option<i32>, lag_seconds: f64) -> ProjectionStatus {
         ProjectionStatus {
             name: name.to_owned(),
+            state: ProjectionState::CatchingUp,
             version: 2,
             stored_version,
             position: 0,
             head: 1_000_000,
             lag_events: 1_000_000,
             lag_seconds,
+            events_per_second: 0.0,
             quarantined: 0,
             led_here: false,
-            rebuilt_to: None,
+            rebuild: None,
         }
     }
 

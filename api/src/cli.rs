@@ -2,7 +2,9 @@
 
 mod fork;
 mod past;
+mod projections;
 mod replay;
+mod transfer;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
 use palaver_commands::mail::LISTED_MAX;
@@ -10,7 +12,9 @@ use palaver_commands::mail::LISTED_MAX;
 pub use self::{
     fork::ForkArgs,
     past::{BisectArgs, EventsArgs, HistoryArgs},
+    projections::{ProjectionsArgs, QuarantineArgs, QuarantineCommand, QuarantinedStream, RebuildArgs},
     replay::ReplayArgs,
+    transfer::{ExportArgs, ExportFormat, ImportArgs},
 };
 use crate::settings::Given;
 
@@ -66,9 +70,8 @@ pub enum Command {
     /// Fill a read model anew from the log, beside the one in use, and swap them when it has caught up
     #[command(after_help = "Example:\n  palaver rebuild posts")]
     Rebuild(RebuildArgs),
-    /// Show how far each projection has come and what it could not follow; retry or skip that
-    #[command(after_help = "Examples:\n  palaver projections\n  \
-        palaver projections retry posts post 65f1c0ffee5eed0000000001")]
+    /// Show how far each projection has come, how fast it moves, and how a rebuild goes
+    #[command(after_help = "Examples:\n  palaver projections\n  palaver projections --watch")]
     Projections(ProjectionsArgs),
     /// Register an account with a first administrator, or add a user to one; prints the access token once
     #[command(after_help = "Examples:\n  palaver account create --name Acme --user ada@example.com\n  \
@@ -123,6 +126,32 @@ pub enum Command {
         palaver bisect post 65f1c0ffee5eed0000000001 --jsonpath '$.status' --equals scheduled\n  \
         palaver bisect user 65f1c0ffee5eed0000000002 --jsonpath '$.teamIds[*]' --equals 65f1c0ffee5eed0000000003")]
     Bisect(BisectArgs),
+    /// Show what projections could not follow; try it again, or leave it out
+    ///
+    /// An event that a projection can not apply stops its own stream in that projection and nothing else: later events of
+    /// the stream wait until somebody retries, when the fault is mended, or skips the event.
+    #[command(after_help = "Examples:\n  palaver quarantine list\n  \
+        palaver quarantine show posts post 65f1c0ffee5eed0000000001\n  \
+        palaver quarantine retry posts post 65f1c0ffee5eed0000000001")]
+    Quarantine(QuarantineArgs),
+    /// Write the log, or some of it, to a file
+    ///
+    /// The log is all that is exported. What is kept beside it is not: passwords, tokens, keys, second factors, secrets in
+    /// the vault, mail, and what sandbox channels have accepted. Events hold personal data, so the file is readable by its
+    /// owner alone.
+    #[command(after_help = "Examples:\n  palaver export --output log.ndjson\n  \
+        palaver export --format parquet --output posts.parquet --aggregate-type post --from 1000\n  \
+        palaver export --output - | gzip > log.ndjson.gz")]
+    Export(ExportArgs),
+    /// Fill an empty log with what was exported as NDJSON, keeping positions, ids and times
+    ///
+    /// All of it or, when anything is wrong with it, nothing. Only a whole log can be imported, from its first event on and
+    /// without filters. Read models are built by the service when it runs next. What is not in the log does not come with
+    /// it: nobody has a password or a token until they get new ones (`palaver account user` makes the first). The service
+    /// will publish posts that are scheduled, so do not run two on one log's worth of posts.
+    #[command(after_help = "Examples:\n  palaver import log.ndjson --data /var/lib/palaver-copy\n  \
+        gunzip -c log.ndjson.gz | palaver import -")]
+    Import(ImportArgs),
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -137,50 +166,6 @@ pub struct UpArgs {
     #[arg(long, env = "PALAVER_DEMO_SCALE", hide_env_values = true, value_name = "FACTOR", default_value_t = 1,
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub demo_scale: u32,
-}
-
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct RebuildArgs {
-    /// Its name, as `palaver projections` shows it
-    pub projection: String,
-}
-
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct ProjectionsArgs {
-    #[command(subcommand)]
-    command: Option<ProjectionsCommand>,
-}
-
-impl ProjectionsArgs {
-    pub fn command(self) -> ProjectionsCommand {
-        self.command.unwrap_or(ProjectionsCommand::List { json: false })
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum ProjectionsCommand {
-    /// Show them all (the default)
-    List {
-        /// One JSON object a line, for programs
-        #[arg(long)]
-        json: bool,
-    },
-    /// Try a quarantined stream again, from the event that failed
-    Retry(QuarantinedStream),
-    /// Give up on the event that failed, and go on behind it
-    Skip(QuarantinedStream),
-}
-
-#[derive(Args, Clone, Debug, PartialEq, Eq)]
-pub struct QuarantinedStream {
-    /// The projection that could not follow
-    pub projection: String,
-    /// The stream's type, such as `post`
-    #[arg(value_name = "TYPE")]
-    pub aggregate_type: String,
-    /// The stream's id
-    #[arg(value_name = "ID")]
-    pub aggregate_id: String,
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
@@ -332,14 +317,30 @@ mod tests {
     }
 
     #[test]
-    fn projections_lists_unless_told_otherwise() {
-        let Command::Projections(args) = parse("palaver projections").unwrap().command else { panic!() };
-        assert_eq!(args.command(), ProjectionsCommand::List { json: false });
-        let Command::Projections(args) = parse("palaver projections retry posts post x").unwrap().command else {
+    fn projections_are_shown_once_or_watched() {
+        let watched = |line| {
+            let Command::Projections(args) = parse(line).unwrap().command else { panic!() };
+            args.watch().map(|every| every.as_secs())
+        };
+        assert_eq!(watched("palaver projections --json"), None);
+        assert_eq!(watched("palaver projections --watch"), Some(2));
+        assert_eq!(watched("palaver projections --watch 10 --json"), Some(10));
+        assert!(parse("palaver projections --watch 0").is_err());
+        let Command::Quarantine(args) = parse("palaver quarantine retry posts post x").unwrap().command else {
             panic!()
         };
-        assert!(matches!(args.command(), ProjectionsCommand::Retry(stream) if stream.aggregate_id == "x"));
+        assert!(matches!(args.command, QuarantineCommand::Retry(stream) if stream.aggregate_id == "x"));
+        assert!(parse("palaver quarantine").is_err() && parse("palaver quarantine list --limit 501").is_err());
         assert!(parse("palaver up --demo-scale 0").is_err());
+    }
+
+    #[test]
+    fn an_export_names_its_file_and_positions_begin_at_one() {
+        let Command::Export(args) = parse("palaver export --output - --until 9").unwrap().command else { panic!() };
+        assert_eq!((args.format, args.from, args.until), (ExportFormat::Ndjson, 1, Some(9)));
+        for line in ["palaver export", "palaver export --output x --from 0", "palaver export --output x --format csv"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

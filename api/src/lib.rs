@@ -11,6 +11,7 @@ pub mod events;
 pub mod http;
 mod mkt_x;
 pub mod openapi;
+mod ops;
 pub mod permissions;
 pub mod run;
 pub mod server;

@@ -67,6 +67,7 @@ const TAGS: &[(&str, &str)] = &[
     ("bot-open-api", "What happened to an application's bots."),
     ("audit", "How a thing came to be, for auditors. Every look is itself an event."),
     ("events", "Everything that happens, as it happens."),
+    ("operations", "How the projections stand, and what is done about it, for those who run the service."),
     ("system", "Health and metrics, for operators."),
 ];
 
@@ -178,7 +179,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        audit, bot_open_api, bots, events, mkt_x,
+        audit, bot_open_api, bots, events, mkt_x, ops,
         permissions::{Access, ROUTES, Surface, route},
         socialhub, system,
         telemetry::Metrics,
@@ -194,6 +195,7 @@ mod tests {
             bots::routes().split_for_parts().1,
             bot_open_api::routes().split_for_parts().1,
             events::routes().split_for_parts().1,
+            ops::routes().split_for_parts().1,
         ] {
             document = document.merge_from(surface);
         }

@@ -130,6 +130,13 @@ pub const ROUTES: &[Route] = &[
     route(Surface::BotOpenApi, "POST", "/bot-api/v1/token", Public),
     route(Surface::BotOpenApi, "POST", "/bot-api/v1/login", Public),
     route(Surface::BotOpenApi, "GET", "/bot-api/v1/app", Authenticated),
+    // For those who run the service: SUPERADMIN alone has these.
+    route(Surface::System, "GET", "/ops/projections", Needs(&[ViewAllAccounts])),
+    route(Surface::System, "POST", "/ops/projections/{name}/rebuild", Needs(&[EditAllAccounts])),
+    route(Surface::System, "GET", "/ops/quarantine", Needs(&[ViewAllAccounts])),
+    route(Surface::System, "GET", "/ops/quarantine/{projection}/{type}/{id}", Needs(&[ViewAllAccounts])),
+    route(Surface::System, "POST", "/ops/quarantine/{projection}/{type}/{id}/retry", Needs(&[EditAllAccounts])),
+    route(Surface::System, "POST", "/ops/quarantine/{projection}/{type}/{id}/skip", Needs(&[EditAllAccounts])),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),

@@ -56,7 +56,7 @@ pub enum LogError {
     Database(#[from] sqlx::Error),
 }
 
-const COLUMNS: &str = "SELECT position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type, \
+pub(crate) const COLUMNS: &str = "SELECT position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type, \
      event_version, payload::text AS payload, metadata::text AS metadata, recorded_at FROM events";
 
 impl FromRow<'_, PgRow> for RecordedEvent {
@@ -93,7 +93,7 @@ async fn fetch(mut query: QueryBuilder<'_, Postgres>, pool: &PgPool) -> Result<V
     Ok(query.build_query_as().fetch_all(pool).await?)
 }
 
-fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &EventFilter) {
+pub(crate) fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &EventFilter) {
     if let Some(tenant) = filter.tenant {
         query.push(" AND tenant_id = ").push_bind(tenant.to_string());
     }

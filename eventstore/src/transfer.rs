@@ -6,15 +6,17 @@ use std::pin::pin;
 
 use chrono::{DateTime, Utc};
 use futures::{Stream, StreamExt, stream};
-use sqlx::{Connection, PgConnection, PgPool, Postgres, Transaction, postgres::PgCopyIn};
+use sqlx::{Connection, FromRow, PgConnection, PgPool, Postgres, QueryBuilder, Transaction, postgres::PgCopyIn};
 use uuid::Uuid;
 
 use crate::{
-    Database, LogError, Position, READ_PAGE_EVENTS_MAX, Sequence, StreamId, TRANSFER_CHUNK_BYTES, head::notify, read,
+    Database, EventFilter, LogError, Position, READ_PAGE_EVENTS_MAX, Sequence, StreamId, TRANSFER_CHUNK_BYTES,
+    head::notify,
+    read::{self, COLUMNS, push_filter},
 };
 
 /// An event as its row has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct RawEvent {
     pub position: Position,
     pub event_id: Uuid,
@@ -40,8 +42,8 @@ pub enum TransferError {
     Gap { expected: Position, found: Position },
     #[error("the event at position {position} has sequence {found} in {stream}, where {expected} is due")]
     Sequence { stream: StreamId, position: Position, expected: Sequence, found: Sequence },
-    #[error("two events have the id {0}")]
-    DuplicateId(Uuid),
+    #[error("the events at positions {first} and {second} have the same id, {id}")]
+    DuplicateId { id: Uuid, first: Position, second: Position },
     #[error("the event at position {position} is larger than a row can be")]
     TooLarge { position: Position },
     #[error("events could not be written into the log")]
@@ -65,27 +67,38 @@ pub fn read_raw(
     after: Position,
     until: Position,
 ) -> impl Stream<Item = Result<Vec<RawEvent>, LogError>> + use<> {
+    read_matching(database, EventFilter::default(), after, until)
+}
+
+/// As [`read_raw`], the events that match.
+pub fn read_matching(
+    database: &Database,
+    filter: EventFilter,
+    after: Position,
+    until: Position,
+) -> impl Stream<Item = Result<Vec<RawEvent>, LogError>> + use<> {
     let pool = database.pool().clone();
     stream::try_unfold(after, move |after| {
-        let pool = pool.clone();
+        let (pool, filter) = (pool.clone(), filter.clone());
         async move {
-            let events = page(&pool, after, until.min(after.saturating_add(READ_PAGE_EVENTS_MAX))).await?;
+            let events = page(&pool, &filter, after, until).await?;
             let last = events.last().map(|event| event.position);
             Ok(last.map(|last| (events, last)))
         }
     })
 }
 
-async fn page(pool: &PgPool, after: Position, to: Position) -> Result<Vec<RawEvent>, LogError> {
-    let events = sqlx::query_as!(
-        RawEvent,
-        r#"SELECT position, event_id, tenant_id, aggregate_type, aggregate_id, sequence, event_type, event_version,
-                  payload::text AS "payload!", metadata::text AS "metadata!", recorded_at
-           FROM events WHERE position > $1 AND position <= $2 ORDER BY position"#,
-        after,
-        to
-    );
-    Ok(events.fetch_all(pool).await?)
+async fn page(
+    pool: &PgPool,
+    filter: &EventFilter,
+    after: Position,
+    until: Position,
+) -> Result<Vec<RawEvent>, LogError> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push(" WHERE position > ").push_bind(after).push(" AND position <= ").push_bind(until);
+    push_filter(&mut query, filter);
+    query.push(" ORDER BY position LIMIT ").push_bind(READ_PAGE_EVENTS_MAX);
+    Ok(query.build_query_as().fetch_all(pool).await?)
 }
 
 /// Writes events into a log that has none, where they keep their positions, ids and times. All of them or, on any error,
@@ -175,8 +188,13 @@ async fn check_streams(db: &mut PgConnection) -> Result<(), TransferError> {
 
 /// Whoever reads the log twice, and those it is relayed to, know an event by its id.
 async fn check_ids(db: &mut PgConnection) -> Result<(), TransferError> {
-    let duplicate = sqlx::query_scalar!("SELECT event_id FROM events GROUP BY event_id HAVING count(*) > 1 LIMIT 1");
-    duplicate.fetch_optional(db).await?.map_or(Ok(()), |id| Err(TransferError::DuplicateId(id)))
+    let duplicate = sqlx::query!(
+        r#"SELECT event_id, min(position) AS "first!", max(position) AS "second!" FROM events
+           GROUP BY event_id HAVING count(*) > 1 ORDER BY 2 LIMIT 1"#
+    );
+    duplicate.fetch_optional(db).await?.map_or(Ok(()), |twice| {
+        Err(TransferError::DuplicateId { id: twice.event_id, first: twice.first, second: twice.second })
+    })
 }
 
 /// Rows on their way, in the binary format of `COPY`: nothing in a text needs to be escaped, so nothing can be escaped

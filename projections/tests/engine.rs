@@ -89,7 +89,7 @@ async fn each_event_counts_once_however_often_workers_are_killed() {
     assert!(sums.iter().all(|(_, n)| *n == expected), "{sums:?}");
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM ledger").fetch_one(test.database.pool()).await.unwrap();
     assert_eq!(rows, STREAMS as i64 * events_per_stream);
-    assert_eq!(second.engine.quarantined(None).await.unwrap(), []);
+    assert_eq!(second.engine.quarantined(None, 0, 100).await.unwrap().streams, []);
     shutdown.cancel();
     run.await.unwrap();
 }
@@ -204,7 +204,7 @@ async fn a_poison_event_stops_its_own_stream_alone() {
 
     let id = |stream: &StreamId| stream.aggregate_id.clone();
     assert_eq!(sums(&process).await, [(id(&poisoned), 10), (id(&refused), 10), (id(&healthy), 40)]);
-    let listed = process.engine.quarantined(Some("ledger")).await.unwrap();
+    let listed = process.engine.quarantined(Some("ledger"), 0, 100).await.unwrap().streams;
     let of = |stream: &StreamId| listed.iter().find(|row| row.aggregate_id == stream.aggregate_id).unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!((of(&poisoned).sequence, of(&poisoned).attempts), (2, 1));
@@ -219,16 +219,30 @@ async fn a_poison_event_stops_its_own_stream_alone() {
     process.caught_up(LEDGER).await;
     assert_eq!(sums(&process).await, [(id(&poisoned), 10), (id(&refused), 10), (id(&healthy), 50)]);
 
+    // What it is about, and what it holds up.
+    let case = process.engine.quarantined_case("ledger", &poisoned).await.unwrap();
+    assert_eq!(case.event.as_ref().map(|event| event.sequence), Some(2));
+    assert_eq!(case.event.as_ref().map(|event| event.position), Some(case.stream.position));
+    assert_eq!(case.waiting, 3);
+    assert_eq!(case.first_waiting.iter().map(|event| event.sequence).collect::<Vec<_>>(), [3, 4, 5]);
+    let other = process.engine.quarantined_case("ledger", &healthy).await;
+    assert!(matches!(other, Err(EngineError::NotQuarantined { .. })), "{other:?}");
+    // In pages, each of which knows how many there are.
+    let page = process.engine.quarantined(None, 1, 1).await.unwrap();
+    assert_eq!((page.count, page.streams.len()), (2, 1));
+    let unknown = process.engine.quarantined(Some("nothing"), 0, 1).await;
+    assert!(matches!(unknown, Err(EngineError::UnknownProjection(_))), "{unknown:?}");
+
     // A retry that fails again is counted; one that succeeds makes up for everything.
     let failing = process.engine.retry("ledger", &poisoned).await.unwrap();
     assert_eq!(failing, Resumed::StillFailing { sequence: 2, error: "does not agree with me".to_owned() });
-    let listed = process.engine.quarantined(None).await.unwrap();
+    let listed = process.engine.quarantined(None, 0, 100).await.unwrap().streams;
     assert_eq!(listed.iter().find(|row| row.aggregate_id == id(&poisoned)).unwrap().attempts, 2);
     lenient.store(true, Ordering::SeqCst);
     assert_eq!(process.engine.retry("ledger", &poisoned).await.unwrap(), Resumed::Following { events: 4 });
     // Skipping leaves out the one event.
     assert_eq!(process.engine.skip("ledger", &refused).await.unwrap(), Resumed::Following { events: 2 });
-    assert_eq!(process.engine.quarantined(None).await.unwrap(), []);
+    assert_eq!(process.engine.quarantined(None, 0, 100).await.unwrap().streams, []);
     assert_eq!(sums(&process).await, [(id(&poisoned), 50), (id(&refused), 30), (id(&healthy), 50)]);
 
     // And the streams are followed as before.
@@ -260,7 +274,7 @@ async fn one_culprit_among_many_streams_is_found() {
     let stop = shutdown.clone();
     let run = tokio::spawn(async move { engine.run(stop).await });
     process.caught_up(LEDGER).await;
-    let listed = process.engine.quarantined(None).await.unwrap();
+    let listed = process.engine.quarantined(None, 0, 100).await.unwrap().streams;
     assert_eq!(
         listed.iter().map(|row| (&row.aggregate_id, row.sequence)).collect::<Vec<_>>(),
         [(&thing(37).aggregate_id, 3)]
@@ -293,7 +307,7 @@ async fn a_row_that_is_no_event_stops_its_own_stream_alone() {
 
     let id = |stream: &StreamId| stream.aggregate_id.clone();
     assert_eq!(sums(&process).await, [(id(&broken), 10), (id(&healthy), 10)]);
-    let listed = process.engine.quarantined(Some("ledger")).await.unwrap();
+    let listed = process.engine.quarantined(Some("ledger"), 0, 100).await.unwrap().streams;
     let found: Vec<_> = listed.iter().map(|row| (row.aggregate_id.clone(), row.sequence)).collect();
     assert_eq!(found, [(id(&broken), 2), (id(&deep), 1)]);
     assert!(listed[0].error.starts_with("metadata: "), "{}", listed[0].error);

@@ -15,7 +15,7 @@ use palaver_domain::AccountId;
 use palaver_eventstore::StreamId;
 use palaver_projections::{
     all,
-    engine::EngineError,
+    engine::{EngineError, ProjectionState},
     posts::{Grouping, Page, PostFilter, calendar_days, counts, list},
 };
 use serde_json::{Value, json};
@@ -147,7 +147,7 @@ async fn readers_notice_nothing_and_the_result_is_the_same() {
         assert!(!kept.is_empty(), "{query}");
         assert_eq!(table(&process, query).await, kept, "{query}");
     }
-    assert_eq!(process.engine.quarantined(None).await.unwrap(), []);
+    assert_eq!(process.engine.quarantined(None, 0, 100).await.unwrap().streams, []);
     shutdown.cancel();
     running.await.unwrap();
 }
@@ -212,7 +212,10 @@ async fn a_new_version_takes_over_and_the_old_process_steps_back() {
         reader.await.unwrap();
     }
     let status = &new.engine.projections().status().await.unwrap()[0];
-    assert_eq!((status.stored_version, status.lag_events, status.rebuilt_to), (Some(2), 0, None));
+    assert_eq!((status.stored_version, status.lag_events, &status.rebuild), (Some(2), 0, &None));
+    assert_eq!(status.state, ProjectionState::Live);
+    let seen_by_the_old = &old.engine.projections().status().await.unwrap()[0];
+    assert_eq!((seen_by_the_old.state, seen_by_the_old.led_here), (ProjectionState::NewerVersion, false));
     let (rows, doubled): (i64, i64) = sqlx::query_as("SELECT count(*), sum(doubled)::bigint FROM ledger")
         .fetch_one(test.database.pool())
         .await
@@ -248,19 +251,39 @@ async fn one_rebuild_at_a_time_and_an_abandoned_one_does_no_harm() {
         let (engine, never) = (process.engine.clone(), never.clone());
         async move { engine.rebuild("ledger", &never).await }
     });
-    let rebuilt_to = || async { other.engine.projections().status().await.unwrap()[0].rebuilt_to };
-    eventually("a rebuild is under way", || async { rebuilt_to().await.is_some_and(|position| position > 0) }).await;
+    let status = || async { other.engine.projections().status().await.unwrap().remove(0) };
+    assert_eq!((status().await.state, status().await.rebuild), (ProjectionState::Stopped, None));
+    eventually("a rebuild is under way", || async {
+        status().await.rebuild.is_some_and(|rebuild| rebuild.position > 0 && rebuild.events_per_second > 0.0)
+    })
+    .await;
+    // Told to whoever asks, in whatever process.
+    let running = status().await.rebuild.unwrap();
+    assert!(running.running && running.error.is_none() && running.began_at.is_some(), "{running:?}");
+    assert_eq!(running.percent, 100.0 * running.position as f64 / 5_000.0);
+    assert!(running.seconds_left.is_some_and(|seconds| seconds >= 0.0), "{running:?}");
     let second = other.engine.rebuild("ledger", &never).await;
     assert!(matches!(second, Err(EngineError::RebuildInProgress { .. })), "{second:?}");
     half.abort();
     assert!(half.await.unwrap_err().is_cancelled());
-    assert!(rebuilt_to().await.is_some(), "the half-built tables are left behind");
+    eventually("nobody is at the rebuild", || async {
+        status().await.rebuild.is_some_and(|left| !left.running && left.events_per_second == 0.0)
+    })
+    .await;
+
+    // One that was told to stop says so.
+    let stop = CancellationToken::new();
+    let begun = other.engine.begin_rebuild("ledger").await.unwrap();
+    stop.cancel();
+    assert!(matches!(begun.run(&stop, |_| {}).await, Err(EngineError::Stopped)));
+    let left = status().await.rebuild.expect("the empty tables are left behind");
+    assert_eq!((left.running, left.position, left.error.as_deref()), (false, 0, Some("stopped by shutdown")));
 
     eventually("the lease is free again", || async {
         other.engine.rebuild("ledger", &never).await.is_ok_and(|report| report.events == 5_000)
     })
     .await;
-    assert_eq!(rebuilt_to().await, None);
+    assert_eq!(status().await.rebuild, None);
     let rows: i64 =
         sqlx::query_scalar("SELECT sum(n)::bigint FROM ledger_sum").fetch_one(test.database.pool()).await.unwrap();
     assert_eq!(rows, 5_000);

@@ -183,6 +183,16 @@ impl Service {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The same, with something on its stdin.
+    pub async fn tool_fed(&self, arguments: &[&str], input: &[u8]) -> String {
+        let file = fresh_path("stdin");
+        fs::write(&file, input).unwrap();
+        let output = self.run_with(arguments, File::open(&file).unwrap().into()).await;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "palaver {}: {}\n{stderr}", arguments.join(" "), output.status);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// The same, when it is expected to fail.
     pub async fn tool_output(&self, arguments: &[&str]) -> Ended {
         let output = self.run(arguments).await;
@@ -191,8 +201,12 @@ impl Service {
     }
 
     async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, Stdio::null()).await
+    }
+
+    async fn run_with(&self, arguments: &[&str], stdin: Stdio) -> Output {
         let mut command = self.command(arguments[0]);
-        command.args(&arguments[1..]).stdin(Stdio::null());
+        command.args(&arguments[1..]).stdin(stdin);
         let run = tokio::task::spawn_blocking(move || command.output().expect("the binary runs"));
         tokio::time::timeout(PATIENCE, run).await.expect("a command ends").unwrap()
     }

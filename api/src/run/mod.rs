@@ -7,19 +7,22 @@ mod database;
 mod demo;
 mod events;
 mod explain;
+mod export;
 mod fork;
 mod history;
+mod import;
 mod lines;
 mod mail;
 mod migrate;
 mod private;
-mod progress_line;
+mod progress;
 mod projections;
+mod quarantine;
 mod rebuild;
 mod replay;
 mod resolve;
 mod service;
-mod stream;
+pub(crate) mod stream;
 mod workers;
 
 use std::{
@@ -74,6 +77,10 @@ pub enum RunError {
     Transfer(#[from] TransferError),
     #[error("{0}")]
     StillQuarantined(String),
+    #[error(transparent)]
+    Export(#[from] export::ExportError),
+    #[error(transparent)]
+    Import(#[from] import::ImportError),
     #[error(transparent)]
     Managed(#[from] ManagedError),
     #[error("the database can not be used")]
@@ -166,7 +173,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Events(args) => events::run(&settings, &args, out).await,
             Command::Bisect(args) => bisect::run(&settings, &args, out).await,
             Command::Rebuild(args) => rebuild::run(&settings, &args, out).await,
-            Command::Projections(args) => projections::run(&settings, &args.command(), out).await,
+            Command::Projections(args) => projections::run(&settings, &args, out).await,
             Command::Account(args) => account::run(&settings, &args, out).await,
             Command::Resolve(args) => resolve::run(&settings, &args, out).await,
             Command::Mail(args) => {
@@ -175,6 +182,9 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             }
             Command::Replay(args) => Box::pin(replay::run(&settings, &args, out)).await,
             Command::Fork(args) => Box::pin(fork::run(&settings, &args, out)).await,
+            Command::Quarantine(args) => quarantine::run(&settings, &args.command, out).await,
+            Command::Export(args) => Box::pin(export::run(&settings, &args, out)).await,
+            Command::Import(args) => Box::pin(import::run(&settings, &args, out)).await,
         }
     })
 }

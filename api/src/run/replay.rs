@@ -6,7 +6,11 @@ use palaver_projections::engine::{
     DifferentRow, FieldDifference, LeftOut, ReplayOptions, ReplayReport, TableComparison,
 };
 
-use super::{RunError, database::Tool, progress_line::Progress};
+use super::{
+    RunError,
+    database::Tool,
+    progress::{Otherwise, Progress},
+};
 use crate::{app::App, cli::ReplayArgs, server::Shutdown, settings::Settings};
 
 pub(super) async fn run(settings: &Settings, args: &ReplayArgs, out: &mut impl Write) -> Result<(), RunError> {
@@ -18,7 +22,7 @@ pub(super) async fn run(settings: &Settings, args: &ReplayArgs, out: &mut impl W
     let shutdown = Shutdown::default();
     shutdown.on_signals()?;
     let options = ReplayOptions { from: args.from, until: args.until, shown_max: args.limit_differences };
-    let mut progress = Progress::new(format!("replaying {}", args.projection));
+    let mut progress = Progress::begin(format!("replaying {}", args.projection), Otherwise::Silence);
     let told = |at: palaver_projections::engine::ReplayProgress| progress.tell(at.position, at.until);
     let report = app.engine.replay(&args.projection, options, &shutdown.stop, told).await;
     drop(progress);

@@ -1,9 +1,9 @@
-//! How an operator names a stream on the command line.
+//! How an operator names a stream, on the command line and in the paths of operators.
 
 use palaver_eventstore::StreamId;
 
 /// The stream of an aggregate whose type is written as people write it.
-pub(super) fn stream(aggregate_type: &str, aggregate_id: &str) -> StreamId {
+pub(crate) fn stream(aggregate_type: &str, aggregate_id: &str) -> StreamId {
     StreamId::new(stream_type(aggregate_type), aggregate_id)
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use palaver_eventstore::Position;
 use sqlx::{Connection, PgConnection};
 
-use super::{EngineError, Projector, session};
+use super::{EngineError, Projector, RATE_WINDOW, session};
 
 /// Which set of a projection's tables: the one that is read, or the one that a rebuild fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,12 +92,31 @@ pub(super) async fn advance(
     position: Position,
     now: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
+    // What is right of `=` is what was there before. A rate is measured from the batch before the window's first one,
+    // and never over an idle time that is longer than the window.
     sqlx::query!(
-        "UPDATE projection_checkpoints SET position = $3, updated_at = $4 WHERE projection = $1 AND generation = $2",
+        "UPDATE projection_checkpoints
+         SET position = $3, updated_at = $4,
+             measured_from_position = CASE WHEN measured_from_at > $5 THEN measured_from_position ELSE position END,
+             measured_from_at = CASE WHEN measured_from_at > $5 THEN measured_from_at ELSE greatest(updated_at, $5) END
+         WHERE projection = $1 AND generation = $2",
         projection,
         generation.as_str(),
         position,
-        now
+        now,
+        now - RATE_WINDOW
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes why a rebuild ended before its end, for whoever looks at what it left.
+pub(super) async fn note_failure(db: &mut PgConnection, projection: &str, error: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "UPDATE projection_checkpoints SET error = $2 WHERE projection = $1 AND generation = 'next'",
+        projection,
+        error
     )
     .execute(db)
     .await?;
@@ -146,10 +165,11 @@ pub(super) async fn create(
 
     let tables: Vec<String> = projector.tables().iter().map(|&table| table.to_owned()).collect();
     sqlx::query!(
-        "INSERT INTO projection_checkpoints (projection, generation, version, position, tables, updated_at)
-         VALUES ($1, $2, $3, 0, $4, $5)
+        "INSERT INTO projection_checkpoints (projection, generation, version, position, tables, updated_at, began_at)
+         VALUES ($1, $2, $3, 0, $4, $5, $5)
          ON CONFLICT (projection, generation) DO UPDATE
-         SET version = excluded.version, position = 0, tables = excluded.tables, updated_at = excluded.updated_at",
+         SET version = excluded.version, position = 0, tables = excluded.tables, updated_at = excluded.updated_at,
+             began_at = excluded.began_at, measured_from_at = NULL, measured_from_position = NULL, error = NULL",
         projector.name(),
         generation.as_str(),
         projector.version(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+
 /// Positions that one batch moves a live projection by.
 pub const BATCH_EVENTS_MAX: i64 = 500;
 /// Positions that one batch moves a rebuild by.
@@ -42,3 +44,9 @@ pub const REPLAY_SHOWN_MAX: u32 = 1_000;
 pub const REPLAY_FIELDS_MAX: usize = 50;
 /// Characters that a replay shows of one value.
 pub const REPLAY_VALUE_CHARS_MAX: usize = 1_000;
+/// How far back the rate of a projection is measured, at least while it moves.
+pub const RATE_WINDOW: TimeDelta = TimeDelta::seconds(5);
+/// Streams of one page of the quarantine.
+pub const QUARANTINE_PAGE_MAX: i64 = 500;
+/// Events that are shown of those which wait behind the one that failed.
+pub const QUARANTINE_WAITING_SHOWN_MAX: i64 = 20;

@@ -15,6 +15,7 @@ mod rebuild;
 mod replay;
 mod rows;
 mod session;
+mod status;
 mod worker;
 
 use std::sync::Arc;
@@ -26,14 +27,15 @@ use tokio_util::sync::CancellationToken;
 pub use checkpoint::Generation;
 pub use error::{EngineError, ProjectionError};
 pub use limits::*;
-pub use progress::{ProjectionStatus, Projections, Waited};
+pub use progress::{Projections, Waited};
 pub use projector::{Poison, Projector};
-pub use quarantine::{Quarantined, Resumed};
-pub use rebuild::RebuildReport;
+pub use quarantine::{Quarantined, QuarantinedCase, QuarantinedPage, Resumed};
+pub use rebuild::{Rebuild, RebuildProgress, RebuildReport};
 pub use replay::{
     DifferentRow, FieldDifference, LeftOut, PoisonEvent, ReplayOptions, ReplayProgress, ReplayReport, TableComparison,
 };
 pub use rows::{Change, RowProjector, Rows, json_text};
+pub use status::{ProjectionState, ProjectionStatus, RebuildStatus};
 
 /// What every part of the engine works with.
 #[derive(Clone)]
@@ -97,13 +99,21 @@ impl Engine {
         stop.cancelled().await;
     }
 
+    /// Takes the lease for building the projection anew beside the live one, and makes empty tables for it.
+    ///
+    /// # Errors
+    /// `UnknownProjection`, `RebuildInProgress` when somebody is at it already, `VersionMismatch` when the tables are of a
+    /// newer version, and whatever the database says.
+    pub async fn begin_rebuild(&self, projection: &str) -> Result<Rebuild, EngineError> {
+        Rebuild::begin(self.context.clone(), self.projector(projection)?.clone()).await
+    }
+
     /// Builds the projection anew beside the live one, and lets it take over. Readers notice nothing.
     ///
     /// # Errors
-    /// `UnknownProjection`, `RebuildInProgress` when somebody is at it already, `Stopped` on shutdown, and whatever
-    /// the log and the database say.
+    /// As [`Engine::begin_rebuild`] and [`Rebuild::run`].
     pub async fn rebuild(&self, projection: &str, shutdown: &CancellationToken) -> Result<RebuildReport, EngineError> {
-        rebuild::run(&self.context, self.projector(projection)?.as_ref(), shutdown).await
+        self.begin_rebuild(projection).await?.run(shutdown, |_| {}).await
     }
 
     /// Makes the projection once more of a range of the log, beside the live tables, and compares. Nothing that others see
@@ -122,12 +132,30 @@ impl Engine {
         replay::run(&self.context, self.projector(projection)?.as_ref(), options, shutdown, &mut told).await
     }
 
-    /// The streams that `projection` (or any, when `None`) could not follow, oldest first.
+    /// The streams that `projection` (or any, when `None`) could not follow, oldest first: at most `limit` of them after
+    /// the first `offset`, and how many there are.
     ///
     /// # Errors
-    /// When the database can not be asked.
-    pub async fn quarantined(&self, projection: Option<&str>) -> Result<Vec<Quarantined>, EngineError> {
-        quarantine::list(self.context.database.pool(), projection).await
+    /// `UnknownProjection`, or when the database can not be asked.
+    pub async fn quarantined(
+        &self,
+        projection: Option<&str>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<QuarantinedPage, EngineError> {
+        if let Some(projection) = projection {
+            self.projector(projection)?;
+        }
+        quarantine::list(self.context.database.pool(), projection, offset, limit).await
+    }
+
+    /// A stream in quarantine, with the event that failed and what waits behind it.
+    ///
+    /// # Errors
+    /// `UnknownProjection`, `NotQuarantined`, and whatever the log and the database say.
+    pub async fn quarantined_case(&self, projection: &str, stream: &StreamId) -> Result<QuarantinedCase, EngineError> {
+        let projector = self.projector(projection)?;
+        quarantine::case(&self.context, projector.name(), stream).await
     }
 
     /// Tries the stream again from the event that failed, up to where the projection is.

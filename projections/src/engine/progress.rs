@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Context, EngineError, Projector, WAIT_POLL_INTERVAL, WAIT_POLL_INTERVAL_LED_HERE};
+use super::{Context, Projector, WAIT_POLL_INTERVAL, WAIT_POLL_INTERVAL_LED_HERE};
 
 /// A handle to the progress of all projections of a process. Cheap to clone.
 #[derive(Clone)]
@@ -42,28 +42,6 @@ pub enum Waited {
     Behind {
         at: Position,
     },
-}
-
-/// What an operator wants to know of a projection.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectionStatus {
-    pub name: String,
-    /// The version that this process knows.
-    pub version: i32,
-    /// The version of the tables that are read; `None` before the first start.
-    pub stored_version: Option<i32>,
-    pub position: Position,
-    pub head: Position,
-    pub lag_events: i64,
-    /// The age of the first event not yet applied; 0 when there is none.
-    pub lag_seconds: f64,
-    /// How many streams are in quarantine.
-    pub quarantined: i64,
-    /// Whether this process does the work.
-    pub led_here: bool,
-    /// How far a rebuild has come, when one is under way or was left behind.
-    pub rebuilt_to: Option<Position>,
 }
 
 impl Projections {
@@ -154,46 +132,17 @@ impl Projections {
         leading
     }
 
-    /// The state of every projection, as the database has it now, in order of name.
-    ///
-    /// # Errors
-    /// When the database can not be asked.
-    pub async fn status(&self) -> Result<Vec<ProjectionStatus>, EngineError> {
-        let names: Vec<String> = self.0.each.keys().map(|&name| name.to_owned()).collect();
-        let rows = sqlx::query!(
-            r#"SELECT p.name AS "name!", live.version AS "version?", live.position AS "position?",
-                      next.position AS "rebuilt_to?", head.position AS head,
-                      (SELECT e.recorded_at FROM events e WHERE e.position = coalesce(live.position, 0) + 1) AS waiting_since,
-                      (SELECT count(*) FROM projection_quarantine q
-                       WHERE q.projection = p.name AND q.generation = 'live') AS "quarantined!"
-               FROM unnest($1::text[]) AS p (name)
-               CROSS JOIN log_head head
-               LEFT JOIN projection_checkpoints live ON live.projection = p.name AND live.generation = 'live'
-               LEFT JOIN projection_checkpoints next ON next.projection = p.name AND next.generation = 'next'
-               ORDER BY p.name"#,
-            &names
-        )
-        .fetch_all(self.0.context.database.pool())
-        .await?;
-        let now = self.0.context.clock.now();
-        let statuses = rows.into_iter().map(|row| {
-            let progress = self.0.each.get(row.name.as_str());
-            let position = row.position.unwrap_or(0);
-            let waiting = row.waiting_since.map_or(0, |since| (now - since).num_milliseconds().max(0));
-            ProjectionStatus {
-                version: progress.map_or(0, |progress| progress.version),
-                led_here: progress.is_some_and(|progress| progress.led_here.load(Ordering::Relaxed)),
-                name: row.name,
-                stored_version: row.version,
-                position,
-                head: row.head,
-                lag_events: (row.head - position).max(0),
-                lag_seconds: waiting as f64 / 1_000.0,
-                quarantined: row.quarantined,
-                rebuilt_to: row.rebuilt_to,
-            }
-        });
-        Ok(statuses.collect())
+    /// The names and versions of all projections that this process knows, in order of name.
+    pub(super) fn known(&self) -> impl Iterator<Item = (&'static str, i32)> {
+        self.0.each.iter().map(|(name, progress)| (*name, progress.version))
+    }
+
+    pub(super) fn is_led_here(&self, projection: &str) -> bool {
+        self.0.each.get(projection).is_some_and(|progress| progress.led_here.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        &self.0.context
     }
 }
 

@@ -7,7 +7,8 @@ use palaver_eventstore::{Position, RecordedEvent, Sequence, StreamId};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use super::{
-    BATCH_EVENTS_MAX, Context, EngineError, Generation, Poison, Projector,
+    BATCH_EVENTS_MAX, Context, EngineError, Generation, Poison, Projector, QUARANTINE_PAGE_MAX,
+    QUARANTINE_WAITING_SHOWN_MAX,
     apply::{self, Care},
     checkpoint, session,
 };
@@ -28,6 +29,25 @@ pub struct Quarantined {
     pub since: DateTime<Utc>,
 }
 
+/// Some streams in quarantine, and how many there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantinedPage {
+    pub count: i64,
+    pub streams: Vec<Quarantined>,
+}
+
+/// A stream in quarantine, and what it is about.
+#[derive(Clone, Debug)]
+pub struct QuarantinedCase {
+    pub stream: Quarantined,
+    /// The event that failed; `None` when the log has lost it.
+    pub event: Option<RecordedEvent>,
+    /// How many events of the stream came after it, and are not applied either.
+    pub waiting: i64,
+    /// The first of these.
+    pub first_waiting: Vec<RecordedEvent>,
+}
+
 /// What came of a retry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resumed {
@@ -44,15 +64,62 @@ pub(super) enum From {
     EventAfter,
 }
 
-pub(super) async fn list(pool: &PgPool, projection: Option<&str>) -> Result<Vec<Quarantined>, EngineError> {
-    let rows = sqlx::query_as!(
+pub(super) async fn list(
+    pool: &PgPool,
+    projection: Option<&str>,
+    offset: i64,
+    limit: i64,
+) -> Result<QuarantinedPage, EngineError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM projection_quarantine
+           WHERE generation = 'live' AND ($1::text IS NULL OR projection = $1)"#,
+        projection
+    );
+    let count = count.fetch_one(pool).await?;
+    let streams = sqlx::query_as!(
         Quarantined,
         "SELECT projection, aggregate_type, aggregate_id, position, sequence, event_type, error, attempts, since
          FROM projection_quarantine
-         WHERE generation = 'live' AND ($1::text IS NULL OR projection = $1) ORDER BY since, position",
-        projection
+         WHERE generation = 'live' AND ($1::text IS NULL OR projection = $1)
+         ORDER BY since, position, projection OFFSET $2 LIMIT $3",
+        projection,
+        offset.max(0),
+        limit.clamp(0, QUARANTINE_PAGE_MAX)
     );
-    Ok(rows.fetch_all(pool).await?)
+    Ok(QuarantinedPage { count, streams: streams.fetch_all(pool).await? })
+}
+
+pub(super) async fn case(
+    context: &Context,
+    projection: &str,
+    stream: &StreamId,
+) -> Result<QuarantinedCase, EngineError> {
+    let pool = context.database.pool();
+    let quarantined = sqlx::query_as!(
+        Quarantined,
+        "SELECT projection, aggregate_type, aggregate_id, position, sequence, event_type, error, attempts, since
+         FROM projection_quarantine
+         WHERE generation = 'live' AND projection = $1 AND aggregate_type = $2 AND aggregate_id = $3",
+        projection,
+        stream.aggregate_type,
+        stream.aggregate_id
+    )
+    .fetch_optional(pool)
+    .await?
+    .ok_or_else(|| EngineError::NotQuarantined { projection: projection.to_owned(), stream: stream.to_string() })?;
+    let last = sqlx::query_scalar!(
+        r#"SELECT coalesce(max(sequence), 0) AS "last!" FROM events WHERE aggregate_type = $1 AND aggregate_id = $2"#,
+        stream.aggregate_type,
+        stream.aggregate_id
+    );
+    let failed = quarantined.sequence;
+    let waiting = (last.fetch_one(pool).await? - failed).max(0);
+    let mut events = context.log.read_stream(stream, failed - 1, 1 + QUARANTINE_WAITING_SHOWN_MAX).await?;
+    let event = match events.first() {
+        Some(event) if event.sequence == failed => Some(events.remove(0)),
+        _ => None,
+    };
+    Ok(QuarantinedCase { stream: quarantined, event, waiting, first_waiting: events })
 }
 
 /// The events without those of streams in quarantine.

@@ -4,7 +4,7 @@
 //! Locks are taken in the order checkpoint, then tables, as everywhere in the engine. Readers know no order, so the
 //! takeover asks for the tables with a short timeout, and gives way rather than letting a reader run into a deadlock.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use palaver_eventstore::Position;
@@ -13,8 +13,9 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Context, EngineError, Generation, Projector, REBUILD_BATCH_EVENTS_MAX, REBUILD_PROGRESS_INTERVAL,
-    TAKEOVER_EVENTS_MAX, TAKEOVER_LOCK_TIMEOUT, TAKEOVER_LOCK_TIMEOUT_MAX, TAKEOVER_RETRY_INTERVAL, TAKEOVER_TRIES_MAX,
+    Context, EngineError, Generation, Projector, QUARANTINE_ERROR_CHARS_MAX, REBUILD_BATCH_EVENTS_MAX,
+    REBUILD_PROGRESS_INTERVAL, TAKEOVER_EVENTS_MAX, TAKEOVER_LOCK_TIMEOUT, TAKEOVER_LOCK_TIMEOUT_MAX,
+    TAKEOVER_RETRY_INTERVAL, TAKEOVER_TRIES_MAX,
     apply::{self, Care},
     checkpoint::{self, Checkpoint},
     error::{is_data_error, is_lock_timeout},
@@ -35,50 +36,83 @@ pub struct RebuildReport {
     pub quarantined: usize,
 }
 
-struct Rebuild<'a> {
-    context: &'a Context,
-    projector: &'a dyn Projector,
+/// How far a rebuild is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RebuildProgress {
+    /// Events of the types that the projection follows.
+    pub events: u64,
+    pub position: Position,
+    /// Where the log ends, and the rebuild with it.
+    pub head: Position,
+}
+
+/// A rebuild that nobody else is at: it holds the lease, and has empty tables. When it ends early, they stay behind for
+/// the next one to drop.
+pub struct Rebuild {
+    db: PgConnection,
+    course: Course,
+}
+
+struct Course {
+    context: Context,
+    projector: Arc<dyn Projector>,
     began: Instant,
     told: Instant,
     events: u64,
     quarantined: usize,
 }
 
-pub(super) async fn run(
-    context: &Context,
-    projector: &dyn Projector,
-    shutdown: &CancellationToken,
-) -> Result<RebuildReport, EngineError> {
-    let application_name = format!("palaver rebuild {}", projector.name());
-    let mut db = session::open(context, &application_name, Generation::Next).await?;
-    let began = Instant::now();
-    let rebuild = Rebuild { context, projector, began, told: began, events: 0, quarantined: 0 };
-    let report = rebuild.run(&mut db, shutdown).await;
-    session::close(db).await;
-    report
+impl Rebuild {
+    pub(super) async fn begin(context: Context, projector: Arc<dyn Projector>) -> Result<Self, EngineError> {
+        let application_name = format!("palaver rebuild {}", projector.name());
+        let mut db = session::open(&context, &application_name, Generation::Next).await?;
+        let began = Instant::now();
+        let course = Course { context, projector, began, told: began, events: 0, quarantined: 0 };
+        match course.begin(&mut db).await {
+            Ok(()) => Ok(Self { db, course }),
+            Err(error) => {
+                session::close(db).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Fills the tables and lets them take over; `told` hears how far it is after every batch.
+    ///
+    /// # Errors
+    /// `Stopped` on shutdown, `TakeoverBlocked` when readers never let go of the old tables, and whatever the log and the
+    /// database say. The old tables are then still in use.
+    pub async fn run(
+        self,
+        shutdown: &CancellationToken,
+        told: impl FnMut(RebuildProgress) + Send,
+    ) -> Result<RebuildReport, EngineError> {
+        let Self { mut db, mut course } = self;
+        let report = course.run(&mut db, shutdown, told).await;
+        if let Err(error) = &report {
+            course.note(&mut db, error).await;
+        }
+        session::close(db).await;
+        report
+    }
 }
 
-impl Rebuild<'_> {
-    async fn run(mut self, db: &mut PgConnection, shutdown: &CancellationToken) -> Result<RebuildReport, EngineError> {
+impl Course {
+    async fn run(
+        &mut self,
+        db: &mut PgConnection,
+        shutdown: &CancellationToken,
+        mut told: impl FnMut(RebuildProgress) + Send,
+    ) -> Result<RebuildReport, EngineError> {
         let projection = self.projector.name();
-        if !Lease::Rebuild.try_take(db, projection).await? {
-            return Err(EngineError::RebuildInProgress { projection: projection.to_owned() });
-        }
-        // Who waited for the lease may find the work done, or undone by a newer version.
-        if let Some(stored) = checkpoint::live_version(db, projection).await?
-            && stored > self.projector.version()
-        {
-            let known = self.projector.version();
-            return Err(EngineError::VersionMismatch { projection: projection.to_owned(), stored, known });
-        }
-        self.begin(db).await?;
-        let mut position = self.fill(db, 0, shutdown).await?;
+        let mut position = self.fill(db, 0, shutdown, &mut told).await?;
         self.analyze(db).await?;
         for attempt in 1..=TAKEOVER_TRIES_MAX {
-            position = self.fill(db, position, shutdown).await?;
+            position = self.fill(db, position, shutdown, &mut told).await?;
             if let Some(position) = self.take_over(db, attempt).await? {
                 let seconds = self.began.elapsed().as_secs_f64();
                 let report = RebuildReport { events: self.events, position, seconds, quarantined: self.quarantined };
+                told(RebuildProgress { events: self.events, position, head: position });
                 tracing::info!(projection, ?report, "rebuilt projection took over");
                 metrics::counter!("palaver_projection_rebuilds_total", "projection" => projection).increment(1);
                 return Ok(report);
@@ -89,12 +123,36 @@ impl Rebuild<'_> {
         Err(EngineError::TakeoverBlocked { projection: projection.to_owned(), position })
     }
 
-    /// Empty tables of the next generation; what an abandoned rebuild left is dropped.
+    /// The lease, and empty tables of the next generation; what an abandoned rebuild left is dropped.
     async fn begin(&self, db: &mut PgConnection) -> Result<(), EngineError> {
+        let (projection, known) = (self.projector.name(), self.projector.version());
+        if !Lease::Rebuild.try_take(db, projection).await? {
+            return Err(EngineError::RebuildInProgress { projection: projection.to_owned() });
+        }
+        // Who waited for the lease may find the work done, or undone by a newer version.
+        if let Some(stored) = checkpoint::live_version(db, projection).await?
+            && stored > known
+        {
+            return Err(EngineError::VersionMismatch { projection: projection.to_owned(), stored, known });
+        }
         let mut tx = db.begin().await?;
-        checkpoint::create(&mut tx, self.projector, Generation::Next, self.context.clock.now()).await?;
+        checkpoint::create(&mut tx, self.projector.as_ref(), Generation::Next, self.context.clock.now()).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Leaves word of a failure to whoever looks at the half-built tables. That it can not be left is no second failure:
+    /// the first one is told to whoever asked for the rebuild, and is in the log.
+    async fn note(&self, db: &mut PgConnection, error: &EngineError) {
+        let projection = self.projector.name();
+        let text = match std::error::Error::source(error) {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        };
+        let text: String = text.chars().take(QUARANTINE_ERROR_CHARS_MAX).collect();
+        if let Err(unnoted) = checkpoint::note_failure(db, projection, &text).await {
+            tracing::debug!(projection, error = %unnoted, "why a rebuild ended could not be noted");
+        }
     }
 
     /// Big batches until little is left to catch up with.
@@ -103,6 +161,7 @@ impl Rebuild<'_> {
         db: &mut PgConnection,
         mut position: Position,
         shutdown: &CancellationToken,
+        told: &mut (impl FnMut(RebuildProgress) + Send),
     ) -> Result<Position, EngineError> {
         loop {
             let head = self.context.log.head().await?;
@@ -125,6 +184,7 @@ impl Rebuild<'_> {
             }
             tx.commit().await?;
             position = to;
+            told(RebuildProgress { events: self.events, position, head });
             self.tell(position, head);
         }
     }
@@ -136,9 +196,9 @@ impl Rebuild<'_> {
         to: Position,
         care: Care,
     ) -> Result<(), EngineError> {
-        let events = self.context.log.read_range(after, to, &worker::filter(self.projector)).await?;
+        let events = self.context.log.read_range(after, to, &worker::filter(self.projector.as_ref())).await?;
         let (count, now) = (events.len() as u64, self.context.clock.now());
-        let poison = apply::batch(tx, self.projector, Generation::Next, events, care, now).await?;
+        let poison = apply::batch(tx, self.projector.as_ref(), Generation::Next, events, care, now).await?;
         checkpoint::advance(tx, self.projector.name(), Generation::Next, to, now).await?;
         self.events += count;
         self.quarantined += poison.len();
@@ -239,7 +299,9 @@ async fn promote(
     .await?;
     if live {
         sqlx::query!(
-            "UPDATE projection_checkpoints SET version = $2, position = $3, tables = $4, updated_at = $5
+            "UPDATE projection_checkpoints
+             SET version = $2, position = $3, tables = $4, updated_at = $5,
+                 measured_from_at = NULL, measured_from_position = NULL
              WHERE projection = $1 AND generation = 'live'",
             projection,
             next.version,
@@ -254,7 +316,9 @@ async fn promote(
             .await?;
     } else {
         sqlx::query!(
-            "UPDATE projection_checkpoints SET generation = 'live', position = $2, updated_at = $3
+            "UPDATE projection_checkpoints
+             SET generation = 'live', position = $2, updated_at = $3,
+                 measured_from_at = NULL, measured_from_position = NULL, began_at = NULL
              WHERE projection = $1 AND generation = 'next'",
             projection,
             position,

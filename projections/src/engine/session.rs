@@ -14,13 +14,18 @@ pub(super) enum Lease {
 }
 
 impl Lease {
+    /// What its advisory lock is named.
+    pub fn name(self, projection: &str) -> String {
+        match self {
+            Self::Work => format!("palaver projection {projection}"),
+            Self::Rebuild => format!("palaver rebuild {projection}"),
+        }
+    }
+
     /// # Errors
     /// When the database can not be asked.
     pub async fn try_take(self, db: &mut PgConnection, projection: &str) -> Result<bool, sqlx::Error> {
-        let name = match self {
-            Self::Work => format!("palaver projection {projection}"),
-            Self::Rebuild => format!("palaver rebuild {projection}"),
-        };
+        let name = self.name(projection);
         let taken = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "taken!""#, name);
         taken.fetch_one(db).await
     }

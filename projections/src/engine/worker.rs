@@ -10,11 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     BACKOFF_MAX, BACKOFF_MIN, BATCH_EVENTS_MAX, Context, EngineError, Generation, LEASE_RETRY_INTERVAL, POLL_INTERVAL,
-    Projections, Projector,
+    Projections, Projector, Rebuild,
     apply::{self, Care},
     checkpoint,
     error::is_data_error,
-    rebuild,
     session::{self, Lease},
 };
 
@@ -90,8 +89,8 @@ impl Worker {
 
     /// Rebuilds, or waits while another process does.
     async fn upgrade(&self, shutdown: &CancellationToken) -> Result<(), EngineError> {
-        match rebuild::run(&self.context, self.projector.as_ref(), shutdown).await {
-            Ok(_) => Ok(()),
+        match Rebuild::begin(self.context.clone(), self.projector.clone()).await {
+            Ok(rebuild) => rebuild.run(shutdown, |_| {}).await.map(drop),
             Err(EngineError::RebuildInProgress { .. }) => {
                 pause(LEASE_RETRY_INTERVAL, shutdown).await;
                 Ok(())

@@ -14,6 +14,7 @@ mod conventions;
 mod cp;
 mod events;
 mod mkt_x;
+mod ops;
 mod permissions;
 mod rate_limits;
 mod sandbox;

@@ -423,7 +423,7 @@ async fn look_everywhere(mut course: Course, token: &str, mut printed: Vec<(Stri
     let pool = course.service.pool().await;
     let streams: Vec<(String, String)> =
         sqlx::query_as("SELECT DISTINCT aggregate_type, aggregate_id FROM events").fetch_all(&pool).await.unwrap();
-    for arguments in [vec!["mail"], vec!["mail", "list", "--json"], vec!["projections"]] {
+    for arguments in [vec!["mail"], vec!["mail", "list", "--json"], vec!["projections"], vec!["quarantine", "list"]] {
         printed.push((arguments.join(" "), course.service.tool(&arguments).await));
     }
     // One of each type: whatever is printed of the others is in their events, which are all looked at.

@@ -162,6 +162,9 @@ async fn every_command_explains_itself_and_refuses_what_it_does_not_know() {
         "explain",
         "events",
         "bisect",
+        "quarantine",
+        "export",
+        "import",
     ] {
         let help = service.tool(&[command, "--help"]).await;
         assert!(help.contains("Usage: palaver ") && help.contains("--database-url"), "{command}: {help}");
@@ -180,7 +183,9 @@ async fn every_command_explains_itself_and_refuses_what_it_does_not_know() {
         (&["history", "post"], 2, "<ID>"),
         (&["history", "post", "x", "--after", "-1"], 2, "-1"),
         (&["rebuild", "nothing"], 1, "no projection named nothing"),
-        (&["projections", "retry", "nothing", "post", "x"], 1, "nothing"),
+        (&["quarantine", "retry", "nothing", "post", "x"], 1, "no projection named nothing"),
+        (&["quarantine", "list", "--projection", "nothing"], 1, "no projection named nothing"),
+        (&["quarantine", "show", "posts", "post", "x"], 1, "post/x is not in quarantine for posts"),
         (&["account", "user", "x", "--user", "a", "--role", "ADMIN"], 2, "id"),
         (&["account", "user", "0123456789abcdef01234567", "--user", "a", "--role", "KING"], 2, "KING"),
         (&["account", "user", "0123456789abcdef01234567", "--user", "a", "--role", "ADMIN"], 1, "no such account"),
@@ -196,7 +201,7 @@ async fn every_command_explains_itself_and_refuses_what_it_does_not_know() {
     for projection in ["posts", "channels", "post_feed", "users", "publish_schedule"] {
         assert!(listed.contains(projection), "{listed}");
     }
-    let listed = service.tool(&["projections", "list", "--json"]).await;
+    let listed = service.tool(&["projections", "--json"]).await;
     assert!(
         listed.lines().count() >= 5 && listed.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()),
         "{listed}"

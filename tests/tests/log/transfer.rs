@@ -101,7 +101,8 @@ async fn a_log_that_does_not_hold_together_is_refused_whole() {
     };
     assert_eq!(stream, stream_id("two"));
     let refused = write_events(&database, broken(&|events| events[9].event_id = events[2].event_id), |_| {}).await;
-    assert!(matches!(refused, Err(TransferError::DuplicateId(id)) if id == events[2].event_id), "{refused:?}");
+    let Err(TransferError::DuplicateId { id, first: 3, second: 10 }) = refused else { panic!("{refused:?}") };
+    assert_eq!(id, events[2].event_id);
     for payload in ["{", "{\"nul\": \"\0\"}", ""] {
         let refused =
             write_events(&database, broken(&|events| payload.clone_into(&mut events[9].payload)), |_| {}).await;

@@ -211,7 +211,7 @@ async fn survive(service: &mut Service, writers: usize, posts_per_writer: usize,
         count.fetch_one(&pool).await.unwrap()
     };
     assert!(events("PostPublishingOutcomeUnknown").await > 0, "no answer was lost");
-    let status = service.tool(&["projections", "list", "--json"]).await;
+    let status = service.tool(&["projections", "--json"]).await;
     for line in status.lines() {
         let status: Value = serde_json::from_str(line).unwrap();
         assert_eq!((&status["lagEvents"], &status["quarantined"]), (&json!(0), &json!(0)), "{status}");

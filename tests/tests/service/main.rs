@@ -4,14 +4,15 @@
 
 mod crash;
 mod crowded;
-mod fork;
 mod event_streams;
+mod fork;
 mod leases;
 mod mail;
 mod poison;
 mod rebuild;
 mod replay;
 mod shutdown;
+mod transfer;
 
 use palaver_tests::{READ_MODELS, Service, dump};
 use sqlx::PgPool;

@@ -1,78 +1,29 @@
 //! An event that no projection can read: it stops its own stream and nothing else, and an operator deals with it.
 
-use palaver_tests::{Account, Service, eventually};
+use palaver_tests::{
+    Account, Service, eventually,
+    poison::{BROKEN, LATER, append, repair},
+};
 use serde_json::{Value, json};
-use sqlx::{Executor, PgPool};
 
 use super::read_models_equal_a_rebuild;
 
 const MODELS: [&str; 3] = ["post_feed", "posts", "publish_schedule"];
-pub(super) const BROKEN: &str = r#"{"ContentEdited":{"content":{"text":42}}}"#;
-const REPAIRED: &str = r#"{"ContentEdited":{"content":{"type":"POST","text":"repaired"}}}"#;
-pub(super) const LATER: &str = r#"{"ContentEdited":{"content":{"type":"POST","text":"later"}}}"#;
-
-/// Appends behind the service's back what it would never write itself.
-pub(super) async fn append(pool: &PgPool, account: &Account, post: &str, payloads: &[&str]) {
-    let last: i64 = sqlx::query_scalar("SELECT max(sequence) FROM events WHERE aggregate_id = $1")
-        .bind(post)
-        .fetch_one(pool)
-        .await
-        .unwrap();
-    let metadata = json!({ "actor": "system:test", "command_id": "c", "correlation_id": "c",
-        "time": "2026-01-01T00:00:00Z" });
-    let many = |value: &str| vec![value.to_owned(); payloads.len()];
-    let refused: i64 = sqlx::query_scalar(
-        "SELECT count(*) FROM append_events(
-             ARRAY[0], ARRAY['post'], ARRAY[$1], ARRAY[$2::bigint], '{}', '{}', '{}', '{}', '{}',
-             array_fill(0, ARRAY[cardinality($3::text[])]), $4, $5,
-             ARRAY(SELECT $2 + n FROM generate_series(1, cardinality($3)) n), $6, $7, $3, $8,
-             ARRAY(SELECT gen_random_uuid() FROM generate_series(1, cardinality($3))), $9, now())
-         WHERE append >= 0",
-    )
-    .bind(post)
-    .bind(last)
-    .bind(payloads.iter().map(|&payload| payload.to_owned()).collect::<Vec<String>>())
-    .bind(many("post"))
-    .bind(many(post))
-    .bind(many("PostContentEdited"))
-    .bind(many("1"))
-    .bind(many(&metadata.to_string()))
-    .bind(many(&account.id.to_string()))
-    .fetch_one(pool)
-    .await
-    .unwrap();
-    assert_eq!(refused, 0);
-}
-
-async fn repair(pool: &PgPool, post: &str) {
-    let mut db = pool.acquire().await.unwrap();
-    db.execute("SET session_replication_role = replica").await.unwrap();
-    let repaired = sqlx::query("UPDATE events SET payload = $2::json WHERE aggregate_id = $1 AND payload::text = $3")
-        .bind(post)
-        .bind(REPAIRED)
-        .bind(BROKEN)
-        .execute(&mut *db)
-        .await
-        .unwrap();
-    assert_eq!(repaired.rows_affected(), 1);
-    db.execute("SET session_replication_role = origin").await.unwrap();
-}
 
 /// Which streams each projection can not follow.
 async fn quarantined(service: &Service) -> Vec<(String, Vec<String>)> {
-    let listed = service.tool(&["projections", "list", "--json"]).await;
-    let lines = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines
-        .map(|line| {
-            let streams = line["streams"].as_array().unwrap();
-            let mut ids: Vec<_> =
-                streams.iter().map(|stream| stream["aggregateId"].as_str().unwrap().to_owned()).collect();
-            ids.sort();
-            assert_eq!(line["quarantined"], json!(ids.len()));
-            (line["name"].as_str().unwrap().to_owned(), ids)
-        })
-        .filter(|(_, ids)| !ids.is_empty())
-        .collect()
+    let parsed = |text: String| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+    let mut found: std::collections::BTreeMap<String, Vec<String>> = Default::default();
+    for stream in parsed(service.tool(&["quarantine", "list", "--json"]).await) {
+        let text = |name: &str| stream[name].as_str().unwrap().to_owned();
+        found.entry(text("projection")).or_default().push(text("aggregateId"));
+    }
+    found.values_mut().for_each(|ids| ids.sort());
+    for status in parsed(service.tool(&["projections", "--json"]).await) {
+        let ids = found.get(status["name"].as_str().unwrap());
+        assert_eq!(status["quarantined"], json!(ids.map_or(0, Vec::len)), "{status}");
+    }
+    found.into_iter().collect()
 }
 
 async fn listed_text(account: &Account, post: &str) -> Value {
@@ -103,28 +54,45 @@ async fn a_poison_event_stops_its_stream_alone_until_an_operator_acts() {
         (found == expected).then_some(())
     })
     .await;
-    let shown = service.tool(&["projections"]).await;
+    assert!(service.tool(&["projections"]).await.contains("palaver quarantine list"));
+    let shown = service.tool(&["quarantine", "list", "--projection", "posts"]).await;
     assert!(shown.contains(&format!("posts can not follow post/{to_retry} from position ")), "{shown}");
     assert!(shown.contains("PostContentEdited version 1 at position "), "{shown}");
+    assert!(!shown.contains("post_feed"), "{shown}");
+    let shown = service.tool(&["quarantine", "list", "--limit", "1"]).await;
+    assert!(shown.contains("and 5 more of 6"), "{shown}");
+    let shown = service.tool(&["quarantine", "show", "posts", "Post", &to_retry]).await;
+    for part in ["\"text\": 42", "1 later events of the stream wait", "by system:test", &account.id.to_string()] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let shown: Value =
+        serde_json::from_str(&service.tool(&["quarantine", "show", "posts", "post", &to_retry, "--json"]).await)
+            .unwrap();
+    assert_eq!(shown["event"]["payload"], serde_json::from_str::<Value>(BROKEN).unwrap());
+    assert_eq!(
+        (&shown["waiting"], &shown["firstWaiting"][0]["sequence"]),
+        (&json!(1), &json!(shown["sequence"].as_i64().unwrap() + 1))
+    );
     assert_eq!(listed_text(&account, &to_retry).await, "before");
 
     // Trying again without a repair changes nothing but the count of tries.
-    let again = service.tool_output(&["projections", "retry", "posts", "post", &to_retry]).await;
+    let again = service.tool_output(&["quarantine", "retry", "posts", "post", &to_retry]).await;
     assert_eq!(again.status.code(), Some(1));
     assert!(again.stderr.contains(&format!("posts still can not follow post/{to_retry}")), "{}", again.stderr);
-    assert!(service.tool(&["projections"]).await.contains("tried 2 times"));
-    let unknown = service.tool_output(&["projections", "skip", "posts", "post", &healthy]).await;
+    assert!(service.tool(&["quarantine", "list"]).await.contains("tried 2 times"));
+    let unknown = service.tool_output(&["quarantine", "skip", "posts", "post", &healthy]).await;
     assert_eq!(unknown.status.code(), Some(1));
     assert!(unknown.stderr.contains("is not in quarantine for posts"), "{}", unknown.stderr);
 
     repair(&pool, &to_retry).await;
     for model in MODELS {
-        let told = service.tool(&["projections", "retry", model, "post", &to_retry]).await;
+        let told = service.tool(&["quarantine", "retry", model, "post", &to_retry]).await;
         assert!(told.contains("2 events made up for"), "{told}");
-        let told = service.tool(&["projections", "skip", model, "post", &to_skip]).await;
+        let told = service.tool(&["quarantine", "skip", model, "post", &to_skip]).await;
         assert!(told.contains("1 events made up for"), "{told}");
     }
     assert_eq!(quarantined(&service).await, []);
+    assert_eq!(service.tool(&["quarantine", "list"]).await, "nothing is in quarantine\n");
     for post in [&to_retry, &to_skip] {
         assert_eq!(listed_text(&account, post).await, "later");
     }

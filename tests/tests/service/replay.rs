@@ -10,12 +10,13 @@ use std::{
 };
 
 use palaver_domain::identity::Role;
-use palaver_tests::{Account, Ended, READ_MODELS, Service, dump, eventually};
+use palaver_tests::{
+    Account, Ended, READ_MODELS, Service, dump, eventually,
+    poison::{BROKEN, LATER, append},
+};
 use serde_json::{Value, json};
 use sqlx::{Executor, PgPool};
 use tokio::task::JoinSet;
-
-use super::poison::{BROKEN, LATER, append};
 
 /// The report, and whether it says that nothing differs.
 async fn replay(service: &Service, arguments: &[&str]) -> Value {

@@ -22,7 +22,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::staging::Staging;
-use super::{RunError, database::Tool, progress_line::Progress};
+use super::{
+    RunError,
+    database::Tool,
+    progress::{Otherwise, Progress},
+};
 use crate::{app::App, auth::CredentialHash, cli::ForkArgs, server::Shutdown, settings::Settings};
 
 /// Accounts whose first administrator gets a token when nobody is named.
@@ -121,7 +125,7 @@ async fn fill(
 ) -> Result<Vec<Visitor>, RunError> {
     let database = Database::connect(postgres.connect_options(), CONNECTIONS_MAX).await?;
     database.migrate().await?;
-    let mut progress = Progress::new("copying the log");
+    let mut progress = Progress::begin("copying the log", Otherwise::Silence);
     let told = |position| progress.tell(position, fork.until);
     let last = transfer::write_events(&database, transfer::read_raw(log, 0, fork.until), told).await?;
     drop(progress);
@@ -136,7 +140,7 @@ async fn fill(
 
 async fn build(app: &App, fork: &Fork, users: &[String], stop: &CancellationToken) -> Result<Vec<Visitor>, RunError> {
     let projections = palaver_projections::all();
-    let mut progress = Progress::new("building read models");
+    let mut progress = Progress::begin("building read models", Otherwise::Silence);
     for (done, projection) in (0..).zip(&projections) {
         progress.tell(done * fork.until, projections.len() as i64 * fork.until);
         app.engine.rebuild(projection.name(), stop).await?;
