@@ -42,6 +42,8 @@ pub enum EngineError {
         "the table {table} has other columns than this version makes; `palaver rebuild {projection}` makes it anew"
     )]
     OtherColumns { projection: String, table: String },
+    #[error("the table {table} has no primary key to compare its rows by")]
+    NoKey { table: String },
     #[error("stopped by shutdown")]
     Stopped,
 }

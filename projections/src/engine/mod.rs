@@ -120,7 +120,7 @@ impl Engine {
     /// is touched, and what is made is gone at the end.
     ///
     /// # Errors
-    /// `UnknownProjection`, `NotInstalled`, `VersionMismatch`, `OtherColumns`, `OutOfReach` when the range ends behind
+    /// `UnknownProjection`, `NotInstalled`, `VersionMismatch`, `OtherColumns`, `NoKey`, `OutOfReach` when the range ends behind
     /// the live tables, `Stopped` on shutdown, and whatever the log and the database say.
     pub async fn replay(
         &self,

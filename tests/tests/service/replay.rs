@@ -276,8 +276,8 @@ async fn whoever_writes_meanwhile_makes_no_difference() {
         writers.spawn(async move {
             let mut written = 0;
             while !done.load(Ordering::SeqCst) {
-                let post = client.draft(&channel, "text").await;
-                client.delete(&format!("/api2/cp/posts/{post}")).await.ok();
+                let begun = client.compose(&[&channel]).await.posts.remove(0);
+                client.delete(&format!("/api2/cp/posts/{begun}")).await.ok();
                 client.draft(&channel, "text").await;
                 written += 1;
             }

@@ -95,6 +95,9 @@ impl Comparison {
         let mut keys: Vec<(i32, String)> =
             here.iter().filter_map(|one| Some((one.key_place?, one.name.clone()))).collect();
         keys.sort();
+        if keys.is_empty() {
+            return Err(EngineError::NoKey { table: table.to_owned() });
+        }
         let columns =
             here.into_iter().filter(|one| one.key_place.is_none() && !projector.notes().contains(&one.name.as_str()));
         Ok(Self {
@@ -128,11 +131,11 @@ impl Comparison {
     fn both(&self) -> String {
         let live = checkpoint::qualified(Generation::Live, &self.table);
         let counting = if self.is_tally { "WHERE n <> 0" } else { "" };
-        let on: Vec<String> = self.keys.iter().map(quoted_name).map(|key| format!("l.{key} = r.{key}")).collect();
+        let on: Vec<String> = self.keys.iter().map(|key| quoted(key)).map(|key| format!("l.{key} = r.{key}")).collect();
         let aggregate = match self.keys.first() {
             Some(key) if !self.is_tally => {
                 let key = quoted(key);
-                format!("coalesce(l.{key}, r.{key})")
+                format!("coalesce(l.{key}, r.{key})::text")
             }
             _ => "NULL".to_owned(),
         };
@@ -182,7 +185,7 @@ impl Comparison {
 
     async fn differences(&self, db: &mut PgConnection, shown_max: u32) -> Result<Vec<DifferentRow>, sqlx::Error> {
         let keys: Vec<String> =
-            self.keys.iter().map(quoted_name).map(|key| format!("coalesce(l.{key}, r.{key})")).collect();
+            self.keys.iter().map(|key| quoted(key)).map(|key| format!("coalesce(l.{key}, r.{key})")).collect();
         let texts = |side: &str| {
             let all = self.columns.iter().map(|column| format!("{side}.{}::text", quoted(&column.name)));
             all.collect::<Vec<_>>().join(", ")
@@ -222,8 +225,4 @@ impl Comparison {
             })
             .collect()
     }
-}
-
-fn quoted_name(name: &String) -> String {
-    quoted(name)
 }
