@@ -96,6 +96,12 @@ impl<'a> CloudEvent<'a> {
             data: readable.then(|| fields(&event.payload)),
         }
     }
+
+    /// The same without what it says, and why: for whoever can not take so much.
+    pub fn withheld(event: &'a RecordedEvent, why: &'a str) -> Self {
+        let fault = Some(event.fault.as_deref().unwrap_or(why));
+        Self { datacontenttype: None, dataschema: None, data: None, fault, ..Self::of(event, "") }
+    }
 }
 
 /// All digits that an `i64` may have, so that they sort as the numbers do.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::Stream;
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     Append, AppendError, Appended, Database, EventFilter, Fork, LogError, Page, Position, RecordedEvent, Sequence,
@@ -89,6 +90,14 @@ impl EventLog {
     /// The newest position this process knows of.
     pub fn watch(&self) -> watch::Receiver<Position> {
         self.head.watch()
+    }
+
+    /// The id of the event at `position`, if there is one.
+    ///
+    /// # Errors
+    /// When the log can not be read.
+    pub async fn event_id(&self, position: Position) -> Result<Option<Uuid>, LogError> {
+        read::event_id(self.database.pool(), position).await
     }
 
     /// Events with `after < position <= to` that match, in order. The range bounds the work.

@@ -5,6 +5,7 @@ use std::fmt;
 use futures::{Stream, stream};
 use palaver_domain::AccountId;
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use uuid::Uuid;
 
 use crate::{Metadata, Position, READ_PAGE_EVENTS_MAX, RecordedEvent, Sequence, StreamId};
 
@@ -113,6 +114,11 @@ pub(crate) fn push_filter(query: &mut QueryBuilder<'_, Postgres>, filter: &Event
 /// The position of the last event, 0 when there is none.
 pub(crate) async fn head(pool: &PgPool) -> Result<Position, LogError> {
     Ok(sqlx::query_scalar!("SELECT position FROM log_head").fetch_one(pool).await?)
+}
+
+/// The id of the event at `position`, if there is one.
+pub(crate) async fn event_id(pool: &PgPool, position: Position) -> Result<Option<Uuid>, LogError> {
+    Ok(sqlx::query_scalar!("SELECT event_id FROM events WHERE position = $1", position).fetch_optional(pool).await?)
 }
 
 /// Events with `after < position <= to` that match. Positions are gapless, so the range bounds the work.

@@ -1,12 +1,14 @@
 //! Connections that the engine keeps to itself, and the leases that live and die with them.
 
 use futures::{FutureExt, future::BoxFuture};
-use palaver_eventstore::Database;
-use sqlx::{Connection, Executor, PgConnection};
+use palaver_eventstore::{Database, LEASE_KEEPALIVES, try_lease};
+use sqlx::{Executor, PgConnection};
+
+pub(super) use palaver_eventstore::give_back as close;
 
 use super::{Context, Generation, IDLE_IN_TRANSACTION_SECONDS_MAX};
 
-/// What a lease is for. A lease is an advisory lock of a session: it ends with the connection, however that ends.
+/// What a lease is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Lease {
     Work,
@@ -25,9 +27,7 @@ impl Lease {
     /// # Errors
     /// When the database can not be asked.
     pub async fn try_take(self, db: &mut PgConnection, projection: &str) -> Result<bool, sqlx::Error> {
-        let name = self.name(projection);
-        let taken = sqlx::query_scalar!(r#"SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS "taken!""#, name);
-        taken.fetch_one(db).await
+        try_lease(db, &self.name(projection)).await
     }
 }
 
@@ -57,18 +57,10 @@ async fn open_with(context: &Context, application_name: &str, search_path: &str)
     let mut db = database.dedicated(application_name).await?;
     let settings = format!(
         "SET search_path = {search_path}; SET synchronous_commit = off; \
-         SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS_MAX}s'; \
-         SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
+         SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION_SECONDS_MAX}s'; {LEASE_KEEPALIVES}"
     );
     run(&mut db, &settings).await?;
     Ok(db)
-}
-
-/// Closes the connection in order, which frees its leases at once. When it is broken already, nothing is lost.
-pub(super) async fn close(db: PgConnection) {
-    if let Err(error) = db.close().await {
-        tracing::debug!(%error, "a connection was not closed in order");
-    }
 }
 
 /// Runs statements without parameters, such as those that create and move tables. Boxed, because the compiler can not
