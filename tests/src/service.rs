@@ -70,6 +70,8 @@ pub struct ServiceOptions {
     command: &'static str,
     storage: Option<Storage>,
     settings: Vec<(String, String)>,
+    /// What is added to its environment, or taken out of it.
+    environment: Vec<(String, Option<String>)>,
 }
 
 /// A running service, ended with this value. Its log is shown when the test fails.
@@ -96,7 +98,7 @@ pub const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef01
 impl ServiceOptions {
     /// `up`, `serve` or `work`; the last two need a database that somebody migrated.
     pub fn new(command: &'static str) -> Self {
-        Self { command, storage: None, settings: Vec::new() }
+        Self { command, storage: None, settings: Vec::new(), environment: Vec::new() }
     }
 
     /// On a database that the test has, rather than one of its own.
@@ -123,6 +125,18 @@ impl ServiceOptions {
     /// A setting by its flag's name, such as `read-wait-ms`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A variable of its environment.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// Without a variable that the test has.
+    pub fn without_variable(mut self, name: &str) -> Self {
+        self.environment.push((name.to_owned(), None));
         self
     }
 
@@ -216,6 +230,10 @@ impl Service {
         line.arg(command);
         match self.options.storage.as_ref().unwrap() {
             Storage::Database(database) => {
+                if !self.options.settings.iter().any(|(name, _)| name.starts_with("nats-")) {
+                    // Services that share a database share this process's folder, too.
+                    line.args(["--nats-server", "none"]);
+                }
                 line.args(["--database-url", &database.url]).env("PALAVER_MASTER_KEY", MASTER_KEY)
             }
             // A fork's own directory is the new one.
@@ -228,6 +246,12 @@ impl Service {
         }
         for (name, value) in &self.options.settings {
             line.arg(format!("--{name}")).arg(value);
+        }
+        for (name, value) in &self.options.environment {
+            match value {
+                Some(value) => line.env(name, value),
+                None => line.env_remove(name),
+            };
         }
         line
     }
@@ -279,6 +303,14 @@ impl Service {
     /// Somebody without a token.
     pub fn anonymous(&self) -> Client {
         Client::new(self.endpoint.clone(), None, None)
+    }
+
+    /// The data directory of a service that has one.
+    pub fn data(&self) -> &Path {
+        match self.options.storage.as_ref().unwrap() {
+            Storage::Private(directory) => directory.path(),
+            Storage::Database(_) => panic!("it has no data directory"),
+        }
     }
 
     /// A new account with an administrator, known to the service when this returns. A worker must be running.

@@ -24,7 +24,9 @@ use self::{
     program::Candidates,
 };
 use super::{
-    ManagedError, POLL, Server, blocking,
+    ManagedError, POLL, Server,
+    account::Account,
+    blocking,
     child::{self, Child},
     home::Home,
 };
@@ -75,6 +77,12 @@ impl ManagedNats {
         let stop = CancellationToken::new();
         let supervisor = Supervisor { launcher, port, password, pid: pid_sender, stop: stop.clone() };
         Ok(Self { address, pid, stop, supervisor: tokio::spawn(supervisor.run(child)) })
+    }
+
+    /// The program that would be run.
+    pub fn find_program(options: &NatsOptions) -> Result<PathBuf, ManagedError> {
+        let account = Account::for_paths([options.directory.as_path()]);
+        Candidates::look(options.program.as_deref())?.choose(account)
     }
 
     /// Where it listens and how clients get in. It stays the same for as long as this process runs, and is tried again

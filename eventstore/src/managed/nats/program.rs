@@ -15,7 +15,9 @@ use super::super::{
 };
 
 /// The oldest version that knows all that the relay asks for.
-const OLDEST: Version = Version { major: 2, minor: 12 };
+const OLDEST: Version = Version { major: 2, minor: 10 };
+/// The environment variable by which only unpacked tools are looked at, as by scripts/setup.
+const SKIP_SYSTEM_VARIABLE: &str = "PALAVER_NATS_SKIP_SYSTEM";
 const NAME: &str = "nats-server";
 /// Where packages put it, on `PATH` or not.
 const SYSTEM: [&str; 2] = ["/usr/sbin", "/usr/local/bin"];
@@ -57,9 +59,11 @@ impl Candidates {
         if let Some(program) = named {
             return Ok(Self::Named(program.to_owned()));
         }
-        let path = env::var_os("PATH").unwrap_or_default();
-        let on_path = env::split_paths(&path).map(|directory| directory.join(NAME));
-        let system = SYSTEM.map(|directory| Path::new(directory).join(NAME));
+        let skip = env::var_os(SKIP_SYSTEM_VARIABLE).is_some_and(|value| !value.is_empty());
+        let path = env::var_os("PATH").filter(|_| !skip).unwrap_or_default();
+        let on_path =
+            env::split_paths(&path).filter(|directory| directory.is_absolute()).map(|directory| directory.join(NAME));
+        let system: Vec<PathBuf> = SYSTEM.iter().filter(|_| !skip).map(|place| Path::new(place).join(NAME)).collect();
         let tools: Vec<PathBuf> = tools_folders().into_iter().map(|tools| tools.join("nats")).collect();
         let unpacked = tools.iter().flat_map(|place| versions_in(place)).map(|directory| directory.join(NAME));
         let mut found: Vec<PathBuf> = Vec::new();
@@ -69,7 +73,7 @@ impl Candidates {
             }
         }
         if found.is_empty() {
-            let mut looked = vec![format!("PATH: no {NAME}")];
+            let mut looked = vec![if skip { "the system: passed over".to_owned() } else { format!("PATH: no {NAME}") }];
             let absent = system.into_iter().chain(tools.iter().map(|place| place.join("*/bin").join(NAME)));
             looked.extend(absent.map(|file| format!("{}: not there", file.display())));
             return Err(Self::none(looked));
@@ -156,7 +160,7 @@ mod tests {
         let error = Candidates::Found(vec![old.clone(), other, missing]).choose(account).unwrap_err();
         let ManagedError::NoNatsServer { looked, .. } = error else { panic!("{error}") };
         for (line, expected) in
-            looked.iter().zip(["is version 2.9, older than 2.12", "tells no version", "No such file"])
+            looked.iter().zip(["is version 2.9, older than 2.10", "tells no version", "No such file"])
         {
             assert!(line.contains(expected), "{line}");
         }
