@@ -16,20 +16,21 @@ pub(super) struct PrivateServers {
 }
 
 impl PrivateServers {
-    /// Starts what is not named. Returns where the database is, too.
+    /// Starts PostgreSQL unless a database is named. Returns where the database is, too.
     pub async fn start(settings: &Settings) -> Result<(Self, PgConnectOptions), RunError> {
-        let database = async {
-            if let Some(options) = named(settings)? {
-                return Ok((None, options));
-            }
-            let postgres = ManagedPostgres::start(managed_options(settings)).await?;
-            tracing::info!(pid = postgres.pid(), "private PostgreSQL is running");
-            let options = postgres.connect_options();
-            Ok((Some(postgres), options))
-        };
-        let ((postgres, options), nats) =
-            futures::future::try_join(Box::pin(database), Box::pin(nats(settings))).await?;
-        Ok((Self { postgres, nats }, options))
+        if let Some(options) = named(settings)? {
+            return Ok((Self { postgres: None, nats: None }, options));
+        }
+        let postgres = ManagedPostgres::start(managed_options(settings)).await?;
+        tracing::info!(pid = postgres.pid(), "private PostgreSQL is running");
+        let options = postgres.connect_options();
+        Ok((Self { postgres: Some(postgres), nats: None }, options))
+    }
+
+    /// Starts nats-server unless servers are named, or there is no program.
+    pub async fn start_nats(&mut self, settings: &Settings) -> Result<(), RunError> {
+        self.nats = nats(settings).await?;
+        Ok(())
     }
 
     /// Settings under which events go to the private nats-server, if there is one.

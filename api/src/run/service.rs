@@ -8,6 +8,7 @@ use std::{
 use palaver_eventstore::{
     Database, Fork,
     managed::{ManagedNats, NatsAddress},
+    relay::Relay,
 };
 use palaver_projections::engine::Waited;
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ pub(super) async fn up(settings: &Settings, args: &UpArgs, out: &mut impl Write)
 
 /// The database and NATS, started if they are ours; the schema brought up to date; and what stands on it.
 async fn prepare(settings: &Settings) -> Result<(App, PrivateServers), RunError> {
-    let (servers, options) = PrivateServers::start(settings).await?;
+    let (mut servers, options) = PrivateServers::start(settings).await?;
     let database = Database::connect(options, settings.pool_size).await?;
     database.migrate().await?;
     let mut app = App::open(database, settings).await?;
@@ -76,6 +77,10 @@ async fn prepare(settings: &Settings) -> Result<(App, PrivateServers), RunError>
         tracing::warn!(
             "no master key was given; this process uses the one in its data directory, which no other process knows"
         );
+    }
+    // A fork relays nothing: what it holds was relayed by the service it is of.
+    if app.log.fork().is_none() {
+        servers.start_nats(settings).await?;
     }
     Ok((app, servers))
 }
@@ -239,6 +244,10 @@ fn start_workers(app: &App, settings: &Settings) -> Result<Workers, RunError> {
     workers.start("forgetting of receipts", |stop| async move { commander.forget_old_receipts(stop).await });
     workers.start("mail worker", |stop| async move { mail.run(stop).await });
     workers.start("forgetting of mail", |stop| async move { outbox.forget_old_mail(stop).await });
+    if let Some(options) = settings.relay() {
+        let relay = Relay::new(app.log.clone(), app.clock.clone(), options);
+        workers.start("relay", |stop| async move { relay.run(stop).await });
+    }
     Ok(workers)
 }
 

@@ -2,6 +2,7 @@
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
+use palaver_eventstore::relay::RelayOptions;
 use url::Url;
 
 use super::{Check, Given, Settings};
@@ -29,7 +30,7 @@ pub struct NatsSettings {
     /// For a private nats-server, where no servers are named.
     pub program: NatsProgram,
     pub stream: String,
-    pub replicas: u8,
+    pub replicas: usize,
     /// `None` keeps events however old they are.
     pub max_age: Option<Duration>,
     /// `None` keeps events however many they are.
@@ -93,6 +94,21 @@ impl NatsSettings {
 }
 
 impl Settings {
+    /// How the log is relayed; `None` when there is nowhere to.
+    pub fn relay(&self) -> Option<RelayOptions> {
+        let nats = &self.nats;
+        (!nats.servers.is_empty()).then(|| RelayOptions {
+            servers: nats.servers.iter().map(|server| server.expose().to_owned()).collect(),
+            credentials_file: nats.credentials_file.clone(),
+            stream: nats.stream.clone(),
+            replicas: nats.replicas,
+            max_age: nats.max_age,
+            max_bytes: nats.max_bytes,
+            duplicate_window: nats.duplicate_window,
+            schemas_url: format!("{}/schemas", self.public_url()),
+        })
+    }
+
     /// The same, with the events going to a server that was started for them.
     pub fn relaying_to(&self, server: NatsUrl) -> Self {
         let mut settings = self.clone();
