@@ -30,6 +30,7 @@ use crate::{
     auth::{AccessTokens, DatabaseAppCredentials, DatabaseCredentials, keycloak::Keycloak},
     bot_open_api::{self, BotOpenApi},
     bots::{self, Bots},
+    contract::{self, Contract},
     events::{self, Events},
     http::{Claims, LastWrites, Meters, Shell, enclose},
     mkt_x::{self, MktX},
@@ -210,6 +211,7 @@ impl App {
             .merge(system::router(readiness, metrics))
             .merge(audit::router(Audit { commander: self.commander.clone(), pool: self.database.pool().clone() }))
             .merge(events::router(events))
+            .merge(contract::router(Contract::new(&settings.public_url())?))
             .merge(socialhub::router(socialhub))
             .merge(mkt_x::router(MktX {
                 commander: self.commander.clone(),

@@ -7,6 +7,7 @@ pub mod auth;
 mod bot_open_api;
 mod bots;
 pub mod cli;
+pub mod contract;
 pub mod events;
 pub mod http;
 mod mkt_x;

@@ -51,6 +51,9 @@ it there is 429 with `Retry-After`. Each process of the service counts for itsel
 **Reading what you wrote.** A mutation answers with `Palaver-Position`. Reads with the same token wait, within \
 bounds, until they include it; any other client can ask for the same by `Palaver-Min-Position`.
 
+**Events.** Whatever happens can be followed: [`/asyncapi.json`](/asyncapi.json) describes the streams that it comes \
+by, and [`/schemas`](/schemas) what each event looks like.
+
 **Tracing.** Every answer carries `X-Request-Id`: yours, when you send one of at most 128 visible ASCII characters.";
 
 const TAGS: &[(&str, &str)] = &[
@@ -66,7 +69,7 @@ const TAGS: &[(&str, &str)] = &[
     ("bots", "Bots of an application."),
     ("bot-open-api", "What happened to an application's bots."),
     ("audit", "How a thing came to be, for auditors. Every look is itself an event."),
-    ("events", "Everything that happens, as it happens."),
+    ("events", "Everything that happens, as it happens, and what it looks like."),
     ("operations", "How the projections stand, and what is done about it, for those who run the service."),
     ("system", "Health and metrics, for operators."),
 ];
@@ -179,7 +182,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        audit, bot_open_api, bots, events, mkt_x, ops,
+        audit, bot_open_api, bots, contract, events, mkt_x, ops,
         permissions::{Access, ROUTES, Surface, route},
         socialhub, system,
         telemetry::Metrics,
@@ -196,6 +199,7 @@ mod tests {
             bot_open_api::routes().split_for_parts().1,
             events::routes().split_for_parts().1,
             ops::routes().split_for_parts().1,
+            contract::routes().split_for_parts().1,
         ] {
             document = document.merge_from(surface);
         }

@@ -23,6 +23,10 @@ pub const ROUTES: &[Route] = &[
     route(Surface::System, "GET", "/audit/{type}/{id}", Needs(&[ViewAudit])),
     route(Surface::System, "GET", "/audit/{type}/{id}/diff", Needs(&[ViewAudit])),
     route(Surface::System, "GET", "/events", Needs(&[ViewEvents])),
+    // What events look like is no secret; what happened is.
+    route(Surface::System, "GET", "/asyncapi.json", Public),
+    route(Surface::System, "GET", "/schemas", Public),
+    route(Surface::System, "GET", "/schemas/{eventType}/{version}", Public),
     socialhub("POST", "/api2/cp/postGroups", Needs(&[EditPosts])),
     socialhub("GET", "/api2/cp/postGroups/preDraft", Needs(&[ViewPosts])),
     socialhub("DELETE", "/api2/cp/postGroups/{id}", Needs(&[EditPosts])),

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use palaver_domain::{AccountId, Actor};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -25,12 +26,15 @@ pub const CLOUD_EVENT_TYPE_PREFIX: &str = "palaver.";
 /// Extensions have the names and types that CloudEvents allows: lower-case letters and digits; and no integers beyond
 /// 32 bits, so `position` and `sequence` are 19 digits with zeros in front. Thereby they sort as text, as the documented
 /// extension `sequence` has to.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CloudEvent<'a> {
+    #[schemars(extend("const" = "1.0"))]
     pub specversion: &'static str,
     /// The event's id, the same on every stream and at every repetition: what to know a duplicate by.
+    #[schemars(with = "String", extend("format" = "uuid"))]
     pub id: Uuid,
     /// `/palaver/<tenant>`.
+    #[schemars(extend("format" = "uri-reference"))]
     pub source: String,
     /// `palaver.<event type>`.
     #[serde(rename = "type")]
@@ -43,13 +47,17 @@ pub struct CloudEvent<'a> {
     pub datacontenttype: Option<&'static str>,
     /// `<schemas_url>/<event type>/v<version>`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "uri"))]
     pub dataschema: Option<String>,
     /// The event's place in the log, over all tenants.
+    #[schemars(extend("pattern" = "^[0-9]{19}$"))]
     pub position: String,
     /// The event's place among those of its subject, from 1 on, without gaps.
+    #[schemars(extend("pattern" = "^[0-9]{19}$"))]
     pub sequence: String,
     pub tenant: AccountId,
     /// `user:<id>`, `app:<id>` or `system:<name>`.
+    #[schemars(with = "String")]
     pub actor: &'a Actor,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub commandid: &'a str,

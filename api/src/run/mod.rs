@@ -46,6 +46,7 @@ use palaver_projections::engine::EngineError;
 
 use crate::{
     cli::{Cli, Command},
+    contract::ContractFault,
     http::chain,
     permissions::RouteMismatch,
     server::BindError,
@@ -99,6 +100,8 @@ pub enum RunError {
     Bind(#[from] BindError),
     #[error(transparent)]
     Routes(#[from] RouteMismatch),
+    #[error(transparent)]
+    Contract(#[from] ContractFault),
     #[error(transparent)]
     Demo(#[from] demo::DemoError),
     #[error("the {0} has ended, and nobody told it to")]
