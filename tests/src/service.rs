@@ -214,6 +214,13 @@ impl Service {
         Ended { status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
+    /// A command that goes on until it is told to end, with its output to be read.
+    pub fn start_tool(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments[0]);
+        command.args(&arguments[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        command.spawn().expect("the binary runs")
+    }
+
     async fn run(&self, arguments: &[&str]) -> Output {
         self.run_with(arguments, Stdio::null()).await
     }

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod apps;
+mod audit;
 mod bad_input;
 mod bot_open_api;
 mod bots;

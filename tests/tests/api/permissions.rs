@@ -12,12 +12,12 @@ use crate::{bad_input::shaped, now, shared};
 
 const UNKNOWN: &str = "0123456789abcdef01234567";
 
-/// Of the surfaces whose credentials are users' tokens; the others' are asked where their own tests are.
+/// Where users' tokens are the credentials, and an answer comes to its end; the others are asked where their own tests are.
 fn guarded() -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().filter(|route| {
-        let by_token = route.surface == Surface::Socialhub || route.path.starts_with("/ops/");
-        route.access != Access::Public && by_token
-    })
+    let users = |route: &Route| {
+        route.surface == Surface::Socialhub || ["/audit/", "/ops/"].iter().any(|below| route.path.starts_with(below))
+    };
+    ROUTES.iter().filter(move |route| route.access != Access::Public && users(route))
 }
 
 fn request(client: &Client, route: &Route, id: &str) -> Request {

@@ -53,7 +53,10 @@ impl Ids {
 
 /// What a parameter of a path names, by the beginning of the path.
 pub fn parameter(path: &str, name: &str, ids: &Ids) -> Option<String> {
+    let post = "post".to_owned();
     let named = [
+        ("/audit/", "type", &post),
+        ("/audit/", "id", &ids.post),
         ("/api2/accounts/", "id", &ids.account),
         ("/api2/apps/", "id", &ids.app),
         ("/api2/apps/", "keyId", &ids.key),
@@ -96,7 +99,7 @@ pub fn query(path: &str, name: &str, ids: &Ids) -> Option<String> {
 /// A value for what names nothing of an account.
 pub fn plain(name: &str) -> Option<&'static str> {
     Some(match name {
-        "offset" | "count" => "1",
+        "offset" | "count" | "after" | "at" | "to" => "1",
         "format" => "ndjson",
         "from" | "lastEventId" => "0",
         "limit" => "5",
