@@ -99,9 +99,9 @@ pub fn query(path: &str, name: &str, ids: &Ids) -> Option<String> {
 /// A value for what names nothing of an account.
 pub fn plain(name: &str) -> Option<&'static str> {
     Some(match name {
-        "offset" | "count" | "after" | "at" | "to" => "1",
+        "offset" | "count" | "after" | "at" | "from" | "to" => "1",
         "format" => "ndjson",
-        "from" | "lastEventId" => "0",
+        "lastEventId" => "0",
         "limit" => "5",
         "aggregateType" => "post",
         "eventType" => "PostPlanned",
