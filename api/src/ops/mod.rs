@@ -82,6 +82,8 @@ impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
         let message = error.to_string();
         match error {
+            // A projection of ours that is made wrongly.
+            EngineError::NoKey { .. } => Self::internal(&error),
             EngineError::Database(error) | EngineError::Log(LogError::Database(error)) => error.into(),
             EngineError::UnknownProjection(_) | EngineError::NotQuarantined { .. } => Self::not_found(message),
             EngineError::NotInstalled { .. }
