@@ -72,6 +72,7 @@ pub struct ServiceOptions {
     settings: Vec<(String, String)>,
     /// What is added to its environment, or taken out of it.
     environment: Vec<(String, Option<String>)>,
+    demo: bool,
 }
 
 /// A running service, ended with this value. Its log is shown when the test fails.
@@ -98,7 +99,7 @@ pub const MASTER_KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef01
 impl ServiceOptions {
     /// `up`, `serve` or `work`; the last two need a database that somebody migrated.
     pub fn new(command: &'static str) -> Self {
-        Self { command, storage: None, settings: Vec::new(), environment: Vec::new() }
+        Self { command, storage: None, settings: Vec::new(), environment: Vec::new(), demo: false }
     }
 
     /// On a database that the test has, rather than one of its own.
@@ -125,6 +126,12 @@ impl ServiceOptions {
     /// A setting by its flag's name, such as `read-wait-ms`.
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With the demo in its log; `demo.json` is in the data directory.
+    pub fn with_demo(mut self) -> Self {
+        self.demo = true;
         self
     }
 
@@ -167,6 +174,9 @@ impl Service {
         assert!(self.running.is_none(), "it is still running");
         let log = File::options().create(true).append(true).open(&self.log).unwrap();
         let mut command = self.command(self.options.command);
+        if self.options.demo {
+            command.arg("--demo");
+        }
         command.stdout(Stdio::piped()).stderr(log);
         let mut child = command.spawn().expect("the binary runs");
         let stdout = child.stdout.take().unwrap();

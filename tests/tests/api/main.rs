@@ -11,6 +11,7 @@ mod bot_open_api;
 mod bots;
 mod channels;
 mod contacts;
+mod contract;
 mod conventions;
 mod cp;
 mod events;
