@@ -41,6 +41,7 @@ async fn read(
 ) -> Result<(), RelayError> {
     let all = EventFilter::default();
     let mut position = encoder.position;
+    let mut before = None;
     let mut head = log.watch();
     loop {
         // The sender lives in the log, so it can not be gone.
@@ -50,7 +51,8 @@ async fn read(
         ensure_gapless(&events, position, to)?;
         position = to;
         for chunk in events.chunks(CHUNK_EVENTS_MAX) {
-            let chunk: Result<Vec<_>, _> = chunk.iter().map(|event| encoder.encode(event)).collect();
+            let encode = |event: &RecordedEvent| encoder.encode(event, before.replace(event.event_id));
+            let chunk: Result<Vec<_>, _> = chunk.iter().map(encode).collect();
             if sender.send(Ok(chunk?)).await.is_err() {
                 return Ok(());
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use async_nats::{
     HeaderMap, HeaderValue, Subject,
-    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
+    header::{NATS_EXPECTED_LAST_MESSAGE_ID, NATS_EXPECTED_LAST_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
@@ -33,9 +33,19 @@ pub(super) struct Outgoing {
     pub payload: Vec<u8>,
 }
 
+/// How it is made sure that no event is taken when one before it was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chain {
+    /// Each message names the id of the one before, so thousands can be on their way.
+    Ids,
+    /// Atomic batches, one at a time: all of it is taken or nothing.
+    Batches,
+}
+
 /// How events become messages in one run of the relay.
 #[derive(Clone, Debug)]
 pub(super) struct Encoder {
+    pub chain: Chain,
     pub stream: String,
     pub schemas_url: String,
     /// Bytes that a message may have, with subject and headers.
@@ -53,19 +63,26 @@ impl Encoder {
         self.sequence + ahead
     }
 
-    pub fn encode(&self, event: &RecordedEvent) -> Result<Outgoing, serde_json::Error> {
+    /// `before` is the id of the event before, when that is one of the same run.
+    pub fn encode(&self, event: &RecordedEvent, before: Option<Uuid>) -> Result<Outgoing, serde_json::Error> {
         let mut headers = HeaderMap::new();
         headers.insert(NATS_MESSAGE_ID, event.event_id.to_string());
         headers.insert(NATS_EXPECTED_STREAM, self.stream.as_str());
-        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(self.expected_last_sequence(event.position)));
         headers.insert(POSITION_HEADER, HeaderValue::from(event.position));
         headers.insert(CONTENT_TYPE_HEADER, CLOUD_EVENT_CONTENT_TYPE);
-        Ok(Outgoing {
-            position: event.position,
-            subject: subject(event).into(),
-            headers,
-            payload: self.payload(event)?,
-        })
+        if self.chain == Chain::Ids {
+            self.expect_place(&mut headers, event.position);
+            if let Some(before) = before {
+                headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, before.to_string());
+            }
+        }
+        let payload = self.payload(event)?;
+        Ok(Outgoing { position: event.position, subject: subject(event).into(), headers, payload })
+    }
+
+    /// Has the message taken only when the stream ends right before its place.
+    pub fn expect_place(&self, headers: &mut HeaderMap, position: Position) {
+        headers.insert(NATS_EXPECTED_LAST_SEQUENCE, HeaderValue::from(self.expected_last_sequence(position)));
     }
 
     /// An event that is too long for the server is sent without what it says, so that it does not hold up the others.
@@ -150,12 +167,12 @@ mod tests {
 
     fn encoder() -> Encoder {
         let (stream, schemas_url) = ("PALAVER".to_owned(), "https://palaver.example.com/schemas".to_owned());
-        Encoder { stream, schemas_url, message_bytes_max: 10_000, position: 10, sequence: 110 }
+        Encoder { chain: Chain::Ids, stream, schemas_url, message_bytes_max: 10_000, position: 10, sequence: 110 }
     }
 
     #[test]
     fn a_message_names_its_event_its_place_and_what_must_be_before_it() {
-        let outgoing = encoder().encode(&event("65f1c0ffee5eed0000000001", "hello")).unwrap();
+        let outgoing = encoder().encode(&event("65f1c0ffee5eed0000000001", "hello"), Some(Uuid::from_u128(6))).unwrap();
         let expected = "palaver.64b0c0ffee6150a4de010203.post.PostContentChanged.65f1c0ffee5eed0000000001";
         assert_eq!(outgoing.subject.as_str(), expected);
         let header = |name: &str| outgoing.headers.get(name).map(|value| value.as_str().to_owned());
@@ -163,6 +180,7 @@ mod tests {
         assert_eq!(header("Nats-Expected-Stream").as_deref(), Some("PALAVER"));
         // Positions 11 and 12 go before it, to 111 and 112.
         assert_eq!(header("Nats-Expected-Last-Sequence").as_deref(), Some("112"));
+        assert_eq!(header("Nats-Expected-Last-Msg-Id").as_deref(), Some("00000000-0000-0000-0000-000000000006"));
         assert_eq!(header("Content-Type").as_deref(), Some("application/cloudevents+json"));
         assert_eq!(mark(&outgoing.headers), Some((13, Uuid::from_u128(7))));
         assert_eq!(mark(&HeaderMap::new()), None);
@@ -178,7 +196,7 @@ mod tests {
     #[test]
     fn an_event_that_is_too_long_is_sent_without_its_data() {
         let long = event("1", &"x".repeat(10_000));
-        let payload: Value = serde_json::from_slice(&encoder().encode(&long).unwrap().payload).unwrap();
+        let payload: Value = serde_json::from_slice(&encoder().encode(&long, None).unwrap().payload).unwrap();
         assert!(payload["fault"].as_str().unwrap().contains("GET /events"), "{payload}");
         assert_eq!((payload.get("data"), payload.get("dataschema")), (None, None));
         assert_eq!(payload["id"], "00000000-0000-0000-0000-000000000007");

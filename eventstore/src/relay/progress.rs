@@ -44,8 +44,8 @@ impl Progress {
         self.0.leading.load(Ordering::Relaxed)
     }
 
-    pub fn published(&self) {
-        self.0.published.fetch_add(1, Ordering::Relaxed);
+    pub fn published(&self, events: u64) {
+        self.0.published.fetch_add(events, Ordering::Relaxed);
     }
 
     /// The stream had the event already.

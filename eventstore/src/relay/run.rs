@@ -1,15 +1,14 @@
 //! One run of the relay: from where the stream ends, until something goes wrong or it is told to stop.
 //!
-//! Every event names the sequence that the stream must end with for it to be taken (`Nats-Expected-Last-Sequence`). So
-//! thousands can be on their way at once, and still none is taken when one before it was lost; a message that was held up
-//! somewhere, or that a process sends which leads no longer, finds its place taken. The sequence rather than the id of the
-//! event before: JetStream compares sequences before it replicates a message, and ids only after, where a mismatch stops
-//! the whole stream of a cluster.
+//! No event is taken when one before it was lost, whoever sends it: a message that was held up somewhere, or that a
+//! process sends which leads no longer, does not fit any more. Sequences alone would not do: a message of somebody else
+//! takes the place of one event, and the next one would fit behind it. See [`Chain`].
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_nats::{
-    Message, StatusCode, Subscriber,
+    HeaderValue, Message, StatusCode, Subscriber,
+    header::{NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE},
     jetstream::{publish::PublishAck, response::Response},
 };
 use futures::StreamExt;
@@ -23,7 +22,7 @@ use super::{
     checkpoint::{self, Checkpoint},
     connection::{self, Connection},
     feed::Feed,
-    message::{Encoder, Outgoing},
+    message::{Chain, Encoder, Outgoing},
     stream,
     window::Window,
 };
@@ -74,6 +73,7 @@ impl Run<'_> {
         let taken = usize::try_from(info.config.max_message_size).ok().filter(|&bytes| bytes > 0);
         let allowed = Some(connection.client.max_payload()).filter(|&bytes| bytes > 0);
         let encoder = Encoder {
+            chain: stream::chain(info),
             stream: stream.clone(),
             schemas_url: self.options.schemas_url.clone(),
             message_bytes_max: taken.into_iter().chain(allowed).min().unwrap_or(MESSAGE_BYTES_DEFAULT),
@@ -116,8 +116,7 @@ impl Run<'_> {
             if stopping && flow.window.events() == 0 {
                 return Ok(());
             }
-            let room =
-                flow.window.events() + CHUNK_EVENTS_MAX <= WINDOW_EVENTS_MAX && flow.window.bytes() < WINDOW_BYTES_MAX;
+            let room = flow.has_room();
             tokio::select! {
                 biased;
                 () = lost.cancelled() => return Err(RelayError::Disconnected),
@@ -180,10 +179,10 @@ impl Run<'_> {
                 if found != expected {
                     return Err(RelayError::Misplaced { stream: stream(), position, expected, found });
                 }
-                self.progress.published();
+                self.progress.published(flow.waiting_up_to(position));
             }
         }
-        if !flow.window.confirm(position) {
+        if !flow.confirmed(position) {
             return Err(RelayError::Answer(format!("position {position} was confirmed, which was not sent")));
         }
         flow.heard_at = Instant::now();
@@ -192,24 +191,75 @@ impl Run<'_> {
 }
 
 impl Flow {
-    async fn publish(&mut self, chunk: Vec<Outgoing>) -> Result<(), RelayError> {
+    fn has_room(&self) -> bool {
+        match self.encoder.chain {
+            Chain::Ids => {
+                self.window.events() + CHUNK_EVENTS_MAX <= WINDOW_EVENTS_MAX && self.window.bytes() < WINDOW_BYTES_MAX
+            }
+            Chain::Batches => self.window.events() == 0,
+        }
+    }
+
+    /// Whether what is confirmed was on its way: one event, or the batch that ends with it.
+    fn confirmed(&mut self, position: Position) -> bool {
+        match self.encoder.chain {
+            Chain::Ids => self.window.confirm(position),
+            Chain::Batches => {
+                let batch = self.window.confirmed() + 1..=position;
+                !batch.is_empty() && batch.into_iter().all(|position| self.window.confirm(position))
+            }
+        }
+    }
+
+    /// How many events a confirmation of this position is for.
+    fn waiting_up_to(&self, position: Position) -> u64 {
+        match self.encoder.chain {
+            Chain::Ids => 1,
+            Chain::Batches => u64::try_from(position - self.window.confirmed()).unwrap_or_default(),
+        }
+    }
+
+    async fn publish(&mut self, mut chunk: Vec<Outgoing>) -> Result<(), RelayError> {
         if self.window.events() == 0 {
             self.heard_at = Instant::now();
         }
-        let Self { connection, window, inbox, .. } = self;
+        let Some(last) = chunk.last().map(|message| message.position) else { return Ok(()) };
+        if self.encoder.chain == Chain::Batches {
+            self.make_batch(&mut chunk);
+        }
+        let Self { connection: Connection { client, .. }, window, inbox, encoder, .. } = self;
         let publishing = async {
-            for message in chunk {
-                let Outgoing { position, subject, headers, payload } = message;
+            for Outgoing { position, subject, headers, payload } in chunk {
                 window.sent(payload.len());
-                let reply = format!("{inbox}.{position}");
-                let sent =
-                    connection.client.publish_with_reply_and_headers(subject, reply, headers, payload.into()).await;
+                let sent = if encoder.chain == Chain::Ids || position == last {
+                    let reply = format!("{inbox}.{position}");
+                    client.publish_with_reply_and_headers(subject, reply, headers, payload.into()).await
+                } else {
+                    client.publish_with_headers(subject, headers, payload.into()).await
+                };
                 sent.map_err(|error| RelayError::jetstream("take an event", error))?;
             }
             Ok(())
         };
         // The client takes no more when the server does not read.
-        let patience: Duration = CONFIRM_WAIT_MAX;
-        timeout(patience, publishing).await.map_err(|_| RelayError::TimedOut)?
+        timeout(CONFIRM_WAIT_MAX, publishing).await.map_err(|_| RelayError::TimedOut)?
+    }
+
+    /// One message needs no batch, only its place.
+    fn make_batch(&self, chunk: &mut [Outgoing]) {
+        if let Some(first) = chunk.first_mut() {
+            self.encoder.expect_place(&mut first.headers, first.position);
+        }
+        if chunk.len() < 2 {
+            return;
+        }
+        let id = self.connection.client.new_inbox();
+        for (message, number) in chunk.iter_mut().zip(1_usize..) {
+            message.headers.insert(NATS_BATCH_ID, id.as_str());
+            message.headers.insert(NATS_BATCH_SEQUENCE, HeaderValue::from(number));
+        }
+        if let Some(last) = chunk.last_mut() {
+            last.headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+        }
     }
 }

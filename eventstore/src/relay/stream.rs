@@ -8,7 +8,7 @@ use async_nats::jetstream::{
 };
 use chrono::{DateTime, SubsecRound, Utc};
 
-use super::{RelayError, RelayOptions, STRAYS_MAX, checkpoint::Checkpoint, message};
+use super::{RelayError, RelayOptions, STRAYS_MAX, checkpoint::Checkpoint, message, message::Chain};
 use crate::{EventLog, Position};
 
 /// Where a run begins: behind the event at `position`, when the stream ends at `sequence`.
@@ -81,8 +81,16 @@ fn wanted(config: Config, options: &RelayOptions) -> Config {
         max_age,
         max_bytes: options.max_bytes.unwrap_or(-1),
         duplicate_window,
+        // How events are relayed to copies: see [`Chain::Batches`].
+        allow_atomic_publish: config.allow_atomic_publish || options.replicas > 1,
         ..config
     }
+}
+
+/// Where a stream is replicated, JetStream compares ids only after a message was: a mismatch there stops the whole
+/// stream. Atomic batches are judged before.
+pub(super) fn chain(info: &Info) -> Chain {
+    if info.config.num_replicas > 1 { Chain::Batches } else { Chain::Ids }
 }
 
 /// When the stream was made, as a checkpoint keeps it: to the microsecond.

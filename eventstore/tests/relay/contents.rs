@@ -4,7 +4,7 @@ use async_nats::jetstream::{consumer::pull, stream};
 use palaver_eventstore::ids::{Ids, SystemIds};
 use serde_json::{Value, json};
 
-use crate::world::{STREAM, World, eventually, events, stream as fresh};
+use crate::world::{STREAM, World, events, eventually, stream as fresh};
 
 /// A row that nobody can read as an event, as a broken restore could leave it.
 const UNREADABLE: &str = "

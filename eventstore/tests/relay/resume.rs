@@ -1,6 +1,9 @@
 //! Where the relay goes on, whatever has become of the stream or of the log in the meantime.
 
+use std::time::Duration;
+
 use serde_json::json;
+use tokio::time::sleep;
 
 use crate::world::{STREAM, World, eventually};
 
@@ -64,11 +67,36 @@ async fn what_others_publish_is_passed_over() {
     relaying.stop().await;
 
     let stored = world.stored().await;
-    assert_eq!(stored.len(), 23, "{stored:#?}");
+    assert_eq!(stored.len(), 23);
     let ours: Vec<_> = stored.iter().filter(|stored| stored.subject != "palaver.stray").collect();
     let positions: Vec<_> = ours.iter().map(|stored| stored.event["position"].clone()).collect();
     let expected: Vec<_> = (1..=21).map(|position| json!(format!("{position:019}"))).collect();
     assert_eq!(positions, expected);
+}
+
+#[tokio::test]
+async fn what_others_publish_under_load_costs_no_event_its_place() {
+    let world = World::start().await;
+    let open = world.log("palaver").await;
+    let relaying = open.relay(world.options());
+    let jetstream = world.jetstream().await;
+    open.write(1).await;
+    open.relayed().await;
+    let others = async {
+        for _ in 0..30 {
+            jetstream.publish("palaver.stray", "?".into()).await.unwrap().await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::join!(open.write(149), others);
+    open.relayed().await;
+    relaying.stop().await;
+    let stored = world.stored().await;
+    let ours = stored.iter().filter(|stored| stored.subject != "palaver.stray");
+    let positions: Vec<_> = ours.map(|stored| stored.event["position"].clone()).collect();
+    let expected: Vec<_> = (1..=1_050).map(|position| json!(format!("{position:019}"))).collect();
+    assert_eq!(positions, expected);
+    assert_eq!(stored.len(), 1_080);
 }
 
 #[tokio::test]
