@@ -18,7 +18,7 @@ use async_nats::jetstream::{
 };
 use futures::StreamExt;
 
-use crate::place::fresh_path;
+use crate::{nats::connect, place::fresh_path};
 
 const SERVERS: &str = "PALAVER_TEST_CONSUMER_SERVERS";
 const FILE: &str = "PALAVER_TEST_CONSUMER_FILE";
@@ -97,7 +97,7 @@ pub async fn consume(stream: &str) {
 
 /// Consumes until something goes wrong.
 async fn session(servers: &[String], stream: &str, kept: &mut Kept) -> Result<(), async_nats::Error> {
-    let client = async_nats::connect(servers).await?;
+    let client = connect(servers).await?;
     let stream = jetstream::new(client).get_stream(stream).await?;
     let config = pull::Config {
         durable_name: Some(NAME.to_owned()),

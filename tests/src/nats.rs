@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_nats::jetstream::{self, consumer::pull::OrderedConfig};
+use async_nats::{
+    Client, ConnectError, ConnectOptions,
+    jetstream::{self, consumer::pull::OrderedConfig},
+};
 use futures::StreamExt;
 use palaver_eventstore::managed::{ManagedNats, NatsOptions};
 use serde_json::{Value, json};
@@ -94,7 +97,7 @@ impl NatsServer {
                 self.running = None;
                 return false;
             }
-            if async_nats::connect(self.url()).await.is_ok() {
+            if connect(&[self.url()]).await.is_ok() {
                 return true;
             }
             assert!(since.elapsed() < PATIENCE, "nats-server {} does not answer", self.name);
@@ -177,7 +180,7 @@ impl NatsCluster {
 
     /// Waits until JetStream has a leader.
     async fn agrees(&self) {
-        let client = async_nats::connect(self.urls()).await.unwrap();
+        let client = connect(&self.urls()).await.unwrap();
         eventually_within(PATIENCE, "JetStream's leader", || async {
             jetstream::new(client.clone()).query_account().await.ok()
         })
@@ -191,7 +194,7 @@ impl NatsCluster {
 
     /// The node that leads a stream.
     pub async fn leader_of(&mut self, stream: &str) -> &mut NatsServer {
-        let client = async_nats::connect(self.urls()).await.unwrap();
+        let client = connect(&self.urls()).await.unwrap();
         let leader = eventually_within(PATIENCE, "the stream's leader", || async {
             let mut stream = jetstream::new(client.clone()).get_stream(stream).await.ok()?;
             stream.info().await.ok()?.cluster.as_ref()?.leader.clone()
@@ -211,7 +214,7 @@ pub struct StreamedEvent {
 
 /// Everything a stream holds, from its first message to its last; read by a consumer that JetStream keeps in order.
 pub async fn streamed(servers: &[String], stream: &str) -> Vec<StreamedEvent> {
-    let client = async_nats::connect(servers).await.unwrap();
+    let client = connect(servers).await.unwrap();
     let mut stream = jetstream::new(client).get_stream(stream).await.unwrap();
     let count = usize::try_from(stream.info().await.unwrap().state.messages).unwrap();
     let consumer = stream.create_consumer(OrderedConfig::default()).await.unwrap();
@@ -227,6 +230,14 @@ pub async fn streamed(servers: &[String], stream: &str) -> Vec<StreamedEvent> {
         });
     }
     events
+}
+
+/// A plain client of the cluster at these addresses, with the user and password of the first: the client takes none from
+/// an address.
+pub(crate) async fn connect(servers: &[String]) -> Result<Client, ConnectError> {
+    let first = servers.first().and_then(|server| server.strip_prefix("nats://")?.split_once('@'));
+    let (user, password) = first.and_then(|(who, _)| who.split_once(':')).expect("an address with user and password");
+    ConnectOptions::with_user_and_password(user.to_owned(), password.to_owned()).connect(servers).await
 }
 
 /// Ports that are free now, all different.
