@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::{SETTLING, STREAM, consumed_is_the_log, lag_returns_to_zero, load::Load, stream_is_the_log, up};
 
 const SEED: u64 = 42;
-const KILLS: usize = 10;
+const KILLS: usize = 20;
 /// The ignored test below.
 pub const CONSUMER: &str = "consumers::consumer";
 

@@ -14,7 +14,7 @@ use super::{
 };
 
 const SEED: u64 = 42;
-const KILLS: usize = 6;
+const KILLS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_when_the_service_is_killed() {
