@@ -12,6 +12,9 @@ use crate::shared;
 
 const UNKNOWN: &str = "0123456789abcdef01234567";
 
+/// Of a post's story.
+const EVENTS: i64 = 8;
+
 /// A post that was written, changed and published, in an account of its own.
 struct Story {
     account: Account,
@@ -60,13 +63,16 @@ fn time(event: &Value) -> DateTime<Utc> {
 
 #[tokio::test]
 async fn the_time_line_tells_who_changed_what_when_and_why() {
-    let story = Story::told(shared().await.account("Time line").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("Time line").await).await;
     let events = story.events().await;
     let expected = [
         "PostPlanned",
         "PostContentEdited",
         "PostSavedAsDraft",
         "PostContentEdited",
+        "PostPublishTimeSet",
+        "PostScheduled",
         "PostPublishingStarted",
         "PostPublished",
     ];
@@ -74,14 +80,14 @@ async fn the_time_line_tells_who_changed_what_when_and_why() {
     let admin = story.admin().id().to_string();
     let (first, second) = (&events[0], &events[3]);
     let sequences: Vec<_> = events.iter().map(|event| event["sequence"].as_i64().unwrap()).collect();
-    assert_eq!(sequences, (1..=6).collect::<Vec<_>>());
+    assert_eq!(sequences, (1..=EVENTS).collect::<Vec<_>>());
     assert!(events.is_sorted_by_key(|event| event["position"].as_i64().unwrap()));
 
     // Who: a user by name, and a part of the service.
     let actor = &second["actor"];
     assert_eq!((actor["type"].as_str(), actor["id"].as_str()), (Some("user"), Some(admin.as_str())));
     assert!(actor["name"].as_str().is_some_and(|name| name.starts_with("admin-")), "{actor}");
-    assert_eq!(events[5]["actor"], json!({ "type": "system", "name": "publisher" }));
+    assert_eq!(events.last().unwrap()["actor"], json!({ "type": "system", "name": "publisher" }));
     // What.
     assert_eq!(first["changes"].as_array().unwrap().len(), 1);
     assert_eq!((first["changes"][0]["op"].as_str(), first["changes"][0]["path"].as_str()), (Some("add"), Some("")));
@@ -111,7 +117,8 @@ async fn the_time_line_tells_who_changed_what_when_and_why() {
 
 #[tokio::test]
 async fn pages_meet_without_gap_and_know_what_was_before() {
-    let story = Story::told(shared().await.account("Pages").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("Pages").await).await;
     let all = story.events().await;
     let (mut after, mut paged) = (0, Vec::new());
     loop {
@@ -128,12 +135,13 @@ async fn pages_meet_without_gap_and_know_what_was_before() {
     let behind = story.past("?after=1000").await;
     assert_eq!((&behind["data"], behind.get("nextAfter")), (&json!([]), None));
     assert_eq!(behind["aggregateType"], "post");
-    assert_eq!(story.past("?limit=6").await.get("nextAfter"), None, "a full page may be the last");
+    assert_eq!(story.past(&format!("?limit={EVENTS}")).await.get("nextAfter"), None, "a full page may be the last");
 }
 
 #[tokio::test]
 async fn the_state_at_any_moment_is_told() {
-    let story = Story::told(shared().await.account("States").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("States").await).await;
     let events = story.events().await;
     let (planned, edited) = (&events[0], &events[3]);
     let at = async |moment: &str| story.past(&format!("?at={}", moment.replace('#', "%23"))).await;
@@ -159,17 +167,25 @@ async fn the_state_at_any_moment_is_told() {
     assert_eq!((&before["state"], &before["sequence"], before.get("time")), (&json!(null), &json!(0), None));
     assert_eq!(at("1999-01-01T00:00:00Z").await["state"], json!(null));
     let now = at("9999-01-01T00:00:00Z").await;
-    assert_eq!((&now["state"]["status"], &now["sequence"]), (&json!("published"), &json!(6)));
+    assert_eq!((&now["state"]["status"], &now["sequence"]), (&json!("published"), &json!(EVENTS)));
 
     // What is deleted has a past.
-    story.admin().delete(&format!("/api2/cp/posts/{}", story.post)).await.ok();
-    assert_eq!(types(&story.events().await).last(), Some(&"PostDeleted"));
-    assert_eq!(at("%237").await["state"]["status"], "deleted");
+    let contact = story.admin().post("/api2/contacts").json(json!({ "email": "not-for-long@example.com" })).await.ok();
+    let contact = contact.body[0]["_id"].as_str().unwrap();
+    story.admin().delete(&format!("/api2/contacts/{contact}")).await.ok();
+    let past = story.admin().get(&format!("/audit/contact/{contact}")).await.ok().body;
+    assert_eq!(types(past["data"].as_array().unwrap()), ["ContactCreated", "ContactDeleted"]);
+    let then = story.admin().get(&format!("/audit/contact/{contact}?at=%232")).await.ok().body;
+    assert_eq!(
+        (&then["state"]["deleted"], &then["state"]["email"]),
+        (&json!(true), &json!("not-for-long@example.com"))
+    );
 }
 
 #[tokio::test]
 async fn what_differs_between_two_moments_is_told_either_way() {
-    let story = Story::told(shared().await.account("Differences").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("Differences").await).await;
     let events = story.events().await;
     let diff = async |from: &str, to: &str| {
         let path = format!("/audit/post/{}/diff?from={from}&to={to}", story.post).replace('#', "%23");
@@ -189,7 +205,8 @@ async fn what_differs_between_two_moments_is_told_either_way() {
 
 #[tokio::test]
 async fn every_type_of_thing_has_a_past_but_claims() {
-    let story = Story::told(shared().await.account("Types").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("Types").await).await;
     let admin = story.admin();
     let group = admin.read(&story.post).await["postGroupId"].as_str().unwrap().to_owned();
     for (kind, id, first) in [
@@ -210,14 +227,14 @@ async fn every_type_of_thing_has_a_past_but_claims() {
 
 #[tokio::test]
 async fn what_is_not_understood_is_refused_and_says_why() {
-    let story = Story::told(shared().await.account("Bad input").await).await;
+    let service = shared().await;
+    let story = Story::told(service.account("Bad input").await).await;
     let post = &story.post;
     for (path, says) in [
         (format!("/audit/posts/{post}"), "`type` in the path: it must be one of account, app, "),
         ("/audit/post/ABC".to_owned(), "`id` in the path: an id is lower-case hex digits and hyphens, at most 64"),
         (format!("/audit/post/{}", "a".repeat(65)), "at most 64"),
         ("/audit/post/%00".to_owned(), "`id` in the path"),
-        (format!("/audit/post/{post}?at="), "`at`: neither a position"),
         (format!("/audit/post/{post}?at=yesterday"), "`at`: neither a position"),
         (format!("/audit/post/{post}?at=-1"), "`at`: neither a position"),
         (format!("/audit/post/{post}?at=99999999999999999999"), "`at`: neither a position"),
@@ -227,7 +244,7 @@ async fn what_is_not_understood_is_refused_and_says_why() {
         (format!("/audit/post/{post}?after=x"), "`after`"),
         (format!("/audit/post/{post}?limit=0"), "`limit` must be between 1 and 100, is 0"),
         (format!("/audit/post/{post}?limit=101"), "`limit` must be between 1 and 100, is 101"),
-        (format!("/audit/post/{post}?count=1"), "query parameter `count`"),
+        (format!("/audit/post/{post}?until=1"), "query parameter `until` is not known here"),
         (format!("/audit/post/{post}?from=1"), "query parameter `from` is not known here"),
         (format!("/audit/post/{post}/diff"), "from"),
         (format!("/audit/post/{post}/diff?from=1"), "to"),
