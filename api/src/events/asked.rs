@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::{HeaderMap, HeaderName};
-use palaver_domain::{AGGREGATE_TYPES, AccountId};
+use palaver_domain::{AGGREGATE_TYPES, AccountId, event_types};
 use palaver_eventstore::{EventFilter, Position};
 use serde::Deserialize;
 
@@ -86,9 +86,9 @@ impl Asking {
         let start = self.start(headers)?;
         let form = self.form(headers)?;
         let there_are = format!("there are {}", AGGREGATE_TYPES.join(", "));
-        let aggregate_types = known("aggregateType", self.aggregate_type, AGGREGATE_TYPES.iter().copied(), &there_are)?;
-        let event_types: BTreeSet<String> = self.event_type.into_iter().collect();
-        let event_types = event_types.into_iter().collect();
+        let aggregate_types = known("aggregateType", self.aggregate_type, AGGREGATE_TYPES, &there_are)?;
+        let all: Vec<_> = event_types().map(|(_, event)| event.name).collect();
+        let event_types = known("eventType", self.event_type, &all, "/schemas lists what there is")?;
         if let Some(id) = &self.aggregate_id {
             if aggregate_types.len() != 1 {
                 return Err(ApiError::bad_request("`aggregateId` needs `aggregateType`, and one alone"));
@@ -147,14 +147,9 @@ fn position(name: &str, text: &str) -> Result<Position, ApiError> {
 }
 
 /// Each once, if all of them are among `all`. `there_are` tells what there is.
-fn known<'a>(
-    parameter: &str,
-    asked: Vec<String>,
-    all: impl Iterator<Item = &'a str> + Clone,
-    there_are: &str,
-) -> Result<Vec<String>, ApiError> {
+fn known(parameter: &str, asked: Vec<String>, all: &[&str], there_are: &str) -> Result<Vec<String>, ApiError> {
     let asked: BTreeSet<String> = asked.into_iter().collect();
-    match asked.iter().find(|name| !all.clone().any(|known| known == *name)) {
+    match asked.iter().find(|name| !all.contains(&name.as_str())) {
         None => Ok(asked.into_iter().collect()),
         Some(name) => {
             let name: String = name.chars().take(NAME_CHARS_SHOWN).collect();
@@ -248,6 +243,7 @@ mod tests {
         assert_eq!(filter("aggregateType=post&aggregateId=x"), Ok(one));
         for (query, says) in [
             ("aggregateType=Post", "query parameter `aggregateType`: there is no `Post`; there are account, "),
+            ("eventType=PostPlaned", "query parameter `eventType`: there is no `PostPlaned`; /schemas lists"),
             ("aggregateId=x", "`aggregateId` needs `aggregateType`"),
             ("aggregateId=x&aggregateType=post,user", "`aggregateId` needs `aggregateType`"),
             ("aggregateId=&aggregateType=post", "1 to 200 characters"),

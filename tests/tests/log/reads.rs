@@ -98,6 +98,98 @@ async fn a_filter_finds_what_it_names_along_its_own_index() {
     assert_eq!(log.read_range(0, EVENTS, &either).await.unwrap().len() as i64, EVENTS / RARE_EVERY);
 }
 
+/// Whatever the filter, one query searches a bounded part of the log, and the cursor comes to its end.
+#[tokio::test]
+async fn windows_meet_without_gap_or_overlap_and_a_filter_means_the_same_in_memory() {
+    const POSITIONS: Position = 1_700;
+    let (database, _pool) = filled().await;
+    let (log, _tasks) = open(&database).await;
+    let all = log.read_range(0, EVENTS, &EventFilter::default()).await.unwrap();
+    let types = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let (rare, thing) = (types(&["rare"]), types(&["thing"]));
+    for filter in [
+        EventFilter { tenant: Some(RARE), ..EventFilter::default() },
+        EventFilter { tenant: Some(RARE), aggregate_types: rare.clone(), ..EventFilter::default() },
+        EventFilter { tenant: Some(super::TENANT), aggregate_types: rare.clone(), ..EventFilter::default() },
+        EventFilter { aggregate_types: types(&["rare", "unheard"]), ..EventFilter::default() },
+        EventFilter { event_types: types(&["RareHappened", "Unheard"]), ..EventFilter::default() },
+        EventFilter { aggregate_types: rare, aggregate_id: Some("2001".to_owned()), ..EventFilter::default() },
+        EventFilter { aggregate_types: thing.clone(), aggregate_id: Some("2001".to_owned()), ..EventFilter::default() },
+        EventFilter {
+            tenant: Some(super::TENANT),
+            aggregate_types: thing,
+            event_types: types(&["ThingHappened"]),
+            aggregate_id: Some("777".to_owned()),
+        },
+    ] {
+        let (mut after, mut found) = (0, Vec::new());
+        loop {
+            let page = log.read_window(after, &filter, 3, POSITIONS).await.unwrap();
+            assert!(page.events.len() <= 3 && page.head == EVENTS, "{filter:?}");
+            assert!((after..=after + POSITIONS).contains(&page.scanned_to), "{} after {after}", page.scanned_to);
+            found.extend(page.events.iter().map(|event| event.position));
+            if page.scanned_to == page.head {
+                break;
+            }
+            assert!(page.scanned_to > after, "{filter:?}");
+            after = page.scanned_to;
+        }
+        let matching = all.iter().filter(|event| filter.matches(event.tenant_id, &event.stream, &event.event_type));
+        assert_eq!(found, matching.map(|event| event.position).collect::<Vec<_>>(), "{filter:?}");
+    }
+    // Nothing is behind the end, and nothing moves there.
+    let page = log.read_window(EVENTS, &EventFilter::default(), 3, POSITIONS).await.unwrap();
+    assert_eq!((page.events.len(), page.scanned_to), (0, EVENTS));
+}
+
+/// A long stream in a long log: its pages are found by its name, and come in its own order.
+#[tokio::test]
+async fn one_stream_is_found_by_its_name() {
+    const LENGTH: Position = 300;
+    let (database, pool) = filled().await;
+    sqlx::query(
+        "INSERT INTO events
+         SELECT 'thing', CASE WHEN n % 2 = 0 THEN 'long' ELSE 'other' END, (n + 1) / 2, 'ThingHappened', '1', '{}',
+                $2::json, $1 + n, gen_random_uuid(), $3, now()
+         FROM generate_series(1, $4) n",
+    )
+    .bind(EVENTS)
+    .bind(serde_json::to_string(&metadata()).unwrap())
+    .bind(super::TENANT.to_string())
+    .bind(2 * LENGTH)
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query("UPDATE log_head SET position = $1").bind(EVENTS + 2 * LENGTH).execute(&pool).await.unwrap();
+    pool.execute("ANALYZE events").await.unwrap();
+    let connections = Database::connect(database.options.clone(), 2).await.unwrap();
+    let (log, _tasks) = EventLog::open(connections, Arc::new(SystemClock), QUEUE_APPENDS_MAX).await.unwrap();
+    let filter = EventFilter {
+        tenant: Some(super::TENANT),
+        aggregate_types: vec!["thing".to_owned()],
+        aggregate_id: Some("long".to_owned()),
+        ..EventFilter::default()
+    };
+    let tell = async || log.database().pool().execute("SELECT pg_stat_force_next_flush()").await.unwrap();
+    tell().await;
+    let before = index_reads(&pool).await;
+    let (mut after, mut found) = (0, Vec::new());
+    while after < EVENTS + 2 * LENGTH {
+        let page = log.read_page(after, &filter, 100).await.unwrap();
+        found.extend(page.events.iter().map(|event| (event.sequence, event.position)));
+        after = page.scanned_to;
+    }
+    tell().await;
+    let reads = index_reads(&pool).await;
+    let expected: Vec<_> = (1..=LENGTH).map(|sequence| (sequence, EVENTS + 2 * sequence)).collect();
+    assert_eq!(found, expected);
+    for (index, count) in &reads {
+        let count = count - before[index];
+        // A page walks over those before it, or over what else is behind it when that is less.
+        assert!(count <= 4 * LENGTH, "{count} entries of {index} were read, in a log of {EVENTS}");
+    }
+}
+
 #[tokio::test]
 async fn pages_and_ranges_meet_without_gap_or_overlap() {
     let (database, _pool) = filled().await;

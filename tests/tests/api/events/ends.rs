@@ -152,14 +152,13 @@ async fn a_process_that_stops_says_so_to_those_who_follow_and_does_not_wait_for_
     let mut service = ServiceOptions::new("up").setting("shutdown-grace-seconds", "60").start().await;
     let account = service.account("Stops").await;
     let admin = account.admin();
-    let mut streams = Vec::new();
-    for _ in 0..20 {
-        streams.push(opened(admin).await);
-    }
     let head = fill(&service.pool().await, &account.id.to_string()).await;
     let _deaf = [deaf(admin, "from=0").await, deaf(admin, "from=0").await];
-    for stream in &mut streams {
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = admin.events("from=head", None).await;
         stream.until(head).await;
+        streams.push(stream);
     }
     service.terminate();
     for mut stream in streams {
