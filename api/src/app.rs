@@ -14,6 +14,7 @@ use palaver_eventstore::{
     Database, EventLog, Fork, LogTasks,
     clock::{Clock, SystemClock},
     ids::{Ids, SystemIds},
+    relay::Relay,
     vault::{MasterKey, MasterKeyError, Vault},
 };
 use palaver_projections::{
@@ -221,7 +222,15 @@ impl App {
             }))
             .merge(bots::router(Bots { commander: self.commander.clone() }))
             .merge(bot_open_api::router(BotOpenApi { commander: self.commander.clone() }))
-            .merge(ops::router(Ops { engine: self.engine.clone(), rebuilds: self.rebuilds.clone() }));
+            .merge(ops::router(Ops {
+                engine: self.engine.clone(),
+                rebuilds: self.rebuilds.clone(),
+                // To ask how the relay stands; which process runs it is another matter. Of a fork, none does.
+                relay: settings
+                    .relay()
+                    .filter(|_| self.log.fork().is_none())
+                    .map(|options| Relay::new(self.log.clone(), self.clock.clone(), options)),
+            }));
         let (router, document) = openapi::publish(router, ROUTES)?;
         Ok(enclose(
             router,

@@ -141,6 +141,7 @@ pub const ROUTES: &[Route] = &[
     route(Surface::System, "GET", "/ops/quarantine/{projection}/{type}/{id}", Needs(&[ViewAllAccounts])),
     route(Surface::System, "POST", "/ops/quarantine/{projection}/{type}/{id}/retry", Needs(&[EditAllAccounts])),
     route(Surface::System, "POST", "/ops/quarantine/{projection}/{type}/{id}/skip", Needs(&[EditAllAccounts])),
+    route(Surface::System, "GET", "/ops/relay", Needs(&[ViewAllAccounts])),
     page("/openapi.json"),
     page("/docs"),
     page("/docs/"),

@@ -1,13 +1,14 @@
-//! What operators see and do over HTTP, under `/ops`: how the projections stand, rebuilding one, and the quarantine. The same
-//! as by `palaver projections`, `rebuild` and `quarantine`, and like there over all accounts; so it takes the permissions
-//! of those who run the service. Who did what is in the log of the process.
+//! What operators see and do over HTTP, under `/ops`: how the projections stand, rebuilding one, the quarantine, and
+//! the relay. The same as on the command line, and like there over all accounts; so it takes the permissions of those who
+//! run the service. Who did what is in the log of the process.
 
 mod projections;
 mod quarantine;
+mod relay;
 
 use std::sync::Arc;
 
-use palaver_eventstore::LogError;
+use palaver_eventstore::{LogError, relay::Relay};
 use palaver_projections::engine::{Engine, EngineError, Rebuild};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,6 +26,8 @@ const RETRY_AFTER_S: u32 = 5;
 pub struct Ops {
     pub engine: Engine,
     pub rebuilds: Rebuilds,
+    /// `None` when this process knows no NATS.
+    pub relay: Option<Relay>,
 }
 
 pub(crate) type OpsState = Arc<Ops>;
@@ -42,6 +45,7 @@ pub(crate) fn routes() -> OpenApiRouter<OpsState> {
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::retry))
         .routes(routes!(quarantine::skip))
+        .routes(routes!(relay::show))
 }
 
 /// The rebuilds that this process was asked for over HTTP. They outlive their requests, and end with the process. Cheap to

@@ -56,9 +56,9 @@ pub enum ImportError {
          this was exported with filters or --from, or lines are missing"
     )]
     Partial { line: u64, found: Position },
-    #[error("line {position}: {source}")]
-    Event { position: Position, source: TransferError },
-    #[error("nothing was imported: {0}")]
+    #[error("line {position}: {fault}")]
+    Event { position: Position, fault: TransferError },
+    #[error("nothing was imported")]
     Transfer(#[source] TransferError),
     #[error("stopped before the end; nothing was imported")]
     Stopped,
@@ -72,9 +72,9 @@ impl From<TransferError> for ImportError {
                 Err(source) => Self::Transfer(TransferError::Source(source)),
             },
             TransferError::Sequence { position, .. } | TransferError::TooLarge { position } => {
-                Self::Event { position, source: error }
+                Self::Event { position, fault: error }
             }
-            TransferError::DuplicateId { second, .. } => Self::Event { position: second, source: error },
+            TransferError::DuplicateId { second, .. } => Self::Event { position: second, fault: error },
             other => Self::Transfer(other),
         }
     }

@@ -158,6 +158,8 @@ async fn what_operators_ask_wrongly_is_refused() {
         shaped(&refused, path);
     }
     for (method, path) in [
+        // This service has no NATS.
+        ("GET", "/ops/relay"),
         ("GET", "/ops/quarantine?projection=nothing"),
         ("GET", "/ops/quarantine/nothing/post/x"),
         ("GET", "/ops/quarantine/posts/post/x"),

@@ -7,6 +7,7 @@
 mod consumers;
 mod crash;
 mod load;
+mod ops;
 mod outages;
 mod private;
 
