@@ -6,7 +6,7 @@ use std::{collections::HashMap, fmt};
 use chrono::{DateTime, Utc};
 use palaver_eventstore::Position;
 
-use super::{BATCH_EVENTS_MAX, EngineError, Projections, session::Lease};
+use super::{BATCH_EVENTS_MAX, EngineError, Projections, RATE_WINDOW, session::Lease};
 
 /// What an operator wants to know of a projection.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -86,13 +86,17 @@ pub struct RebuildStatus {
 #[derive(Clone, Copy)]
 struct Measured {
     position: Position,
+    moved_at: Option<DateTime<Utc>>,
     from: Option<(DateTime<Utc>, Position)>,
 }
 
 impl Measured {
-    /// Positions in a second up to now. Who stands still gets slower.
+    /// Positions in a second up to now; none when nothing has moved for longer than a large batch may take.
     fn per_second(self, now: DateTime<Utc>) -> f64 {
         let Some((since, from)) = self.from else { return 0.0 };
+        if self.moved_at.is_none_or(|moved_at| now - moved_at > RATE_WINDOW * 2) {
+            return 0.0;
+        }
         let seconds = (now - since).as_seconds_f64();
         if seconds <= 0.0 { 0.0 } else { (self.position - from).max(0) as f64 / seconds }
     }
@@ -131,10 +135,10 @@ impl Projections {
                    WHERE locktype = 'advisory' AND objsubid = 1 AND granted
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
                SELECT p.name AS "name!", live.version AS "version?", live.position AS "position?",
-                      live.measured_from_at, live.measured_from_position,
+                      live.measured_from_at, live.measured_from_position, live.updated_at AS "updated_at?",
                       next.version AS "next_version?", next.position AS "next_position?",
                       next.measured_from_at AS next_from_at, next.measured_from_position AS next_from_position,
-                      next.began_at, next.error, head.position AS head,
+                      next.updated_at AS "next_updated_at?", next.began_at, next.error, head.position AS head,
                       EXISTS (SELECT FROM leases WHERE key = hashtextextended(p.work, 0)) AS "led!",
                       EXISTS (SELECT FROM leases WHERE key = hashtextextended(p.rebuild, 0)) AS "rebuilding!",
                       (SELECT e.recorded_at FROM events e WHERE e.position = coalesce(live.position, 0) + 1) AS waiting_since,
@@ -157,9 +161,17 @@ impl Projections {
             let position = row.position.unwrap_or(0);
             let lag_events = (row.head - position).max(0);
             let waiting = row.waiting_since.map_or(0, |since| (now - since).num_milliseconds().max(0));
-            let live = Measured { position, from: row.measured_from_at.zip(row.measured_from_position) };
+            let live = Measured {
+                position,
+                moved_at: row.updated_at,
+                from: row.measured_from_at.zip(row.measured_from_position),
+            };
             let rebuild = row.next_version.zip(row.next_position).map(|(version, position)| {
-                let next = Measured { position, from: row.next_from_at.zip(row.next_from_position) };
+                let next = Measured {
+                    position,
+                    moved_at: row.next_updated_at,
+                    from: row.next_from_at.zip(row.next_from_position),
+                };
                 let rate = if row.rebuilding { next.per_second(now) } else { 0.0 };
                 RebuildStatus {
                     running: row.rebuilding,
@@ -200,12 +212,14 @@ mod tests {
     #[test]
     fn a_rate_is_what_was_moved_since_and_fades_while_nothing_moves() {
         let since = DateTime::from_timestamp(1_900_000_000, 0).unwrap();
-        let measured = Measured { position: 1_500, from: Some((since, 500)) };
+        let moved_at = Some(since + TimeDelta::seconds(2));
+        let measured = Measured { position: 1_500, moved_at, from: Some((since, 500)) };
         assert_eq!(measured.per_second(since + TimeDelta::seconds(2)), 500.0);
-        assert_eq!(measured.per_second(since + TimeDelta::seconds(1_000)), 1.0);
+        assert_eq!(measured.per_second(since + TimeDelta::seconds(10)), 100.0);
+        assert_eq!(measured.per_second(since + TimeDelta::seconds(13)), 0.0);
         // Clocks of two machines need not agree to the millisecond.
         assert_eq!(measured.per_second(since - TimeDelta::milliseconds(5)), 0.0);
-        assert_eq!(Measured { position: 1_500, from: None }.per_second(since), 0.0);
+        assert_eq!(Measured { position: 1_500, moved_at, from: None }.per_second(since), 0.0);
     }
 
     #[test]
