@@ -4,6 +4,7 @@ mod fork;
 mod past;
 mod projections;
 mod replay;
+mod streams;
 mod transfer;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::FalseyValueParser};
@@ -14,6 +15,7 @@ pub use self::{
     past::{BisectArgs, EventsArgs, HistoryArgs},
     projections::{ProjectionsArgs, QuarantineArgs, QuarantineCommand, QuarantinedStream, RebuildArgs},
     replay::ReplayArgs,
+    streams::StreamsArgs,
     transfer::{ExportArgs, ExportFormat, ImportArgs},
 };
 use crate::settings::Given;
@@ -152,6 +154,12 @@ pub enum Command {
     #[command(after_help = "Examples:\n  palaver import log.ndjson --data /var/lib/palaver-copy\n  \
         gunzip -c log.ndjson.gz | palaver import -")]
     Import(ImportArgs),
+    /// Show where events are relayed to, how far, and how far their consumers are
+    ///
+    /// Asks the database and NATS: --nats-url, or the private nats-server of a service that runs on --data. Ends with 0
+    /// also when NATS can not be reached, and says so.
+    #[command(after_help = "Examples:\n  palaver streams\n  palaver streams --json | jq .lagEvents")]
+    Streams(StreamsArgs),
 }
 
 #[derive(Args, Clone, Debug, PartialEq, Eq)]

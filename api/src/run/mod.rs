@@ -23,6 +23,7 @@ mod replay;
 mod resolve;
 mod service;
 pub(crate) mod stream;
+mod streams;
 mod workers;
 
 use std::{
@@ -38,6 +39,7 @@ use palaver_commands::{
 use palaver_eventstore::{
     LogError,
     managed::ManagedError,
+    relay::RelayError,
     timeline::UnknownAggregateType,
     transfer::TransferError,
     vault::{MasterKeyError, VaultError},
@@ -92,6 +94,8 @@ pub enum RunError {
     UnknownAggregateType(#[from] UnknownAggregateType),
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -187,6 +191,7 @@ fn run(cli: Cli, out: &mut impl Write) -> Result<(), RunError> {
             Command::Fork(args) => Box::pin(fork::run(&settings, &args, out)).await,
             Command::Quarantine(args) => quarantine::run(&settings, &args.command, out).await,
             Command::Export(args) => Box::pin(export::run(&settings, &args, out)).await,
+            Command::Streams(args) => Box::pin(streams::run(&settings, &args, out)).await,
             Command::Import(args) => Box::pin(import::run(&settings, &args, out)).await,
         }
     })

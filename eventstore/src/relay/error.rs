@@ -28,6 +28,11 @@ pub enum RelayError {
     JetStream { action: &'static str, cause: String },
     #[error("the stream {stream} does not take the event at position {position}: {cause}")]
     Refused { stream: String, position: Position, cause: jetstream::Error },
+    #[error(
+        "the stream {stream} has copies, but takes no atomic batches: its servers must be nats-server 2.12 or newer, and \
+         the stream must allow it (allow_atomic)"
+    )]
+    NoBatches { stream: String },
     #[error("nobody answers for the stream {0}: it was deleted, or its leader is away")]
     NoStream(String),
     #[error("what the stream answers can not be understood: {0}")]

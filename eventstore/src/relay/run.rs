@@ -73,7 +73,7 @@ impl Run<'_> {
         let taken = usize::try_from(info.config.max_message_size).ok().filter(|&bytes| bytes > 0);
         let allowed = Some(connection.client.max_payload()).filter(|&bytes| bytes > 0);
         let encoder = Encoder {
-            chain: stream::chain(info),
+            chain: stream::chain(info)?,
             stream: stream.clone(),
             schemas_url: self.options.schemas_url.clone(),
             message_bytes_max: taken.into_iter().chain(allowed).min().unwrap_or(MESSAGE_BYTES_DEFAULT),

@@ -89,8 +89,14 @@ fn wanted(config: Config, options: &RelayOptions) -> Config {
 
 /// Where a stream is replicated, JetStream compares ids only after a message was: a mismatch there stops the whole
 /// stream. Atomic batches are judged before.
-pub(super) fn chain(info: &Info) -> Chain {
-    if info.config.num_replicas > 1 { Chain::Batches } else { Chain::Ids }
+pub(super) fn chain(info: &Info) -> Result<Chain, RelayError> {
+    let config = &info.config;
+    match config.num_replicas {
+        0 | 1 => Ok(Chain::Ids),
+        // A server that is too old leaves the setting out, and would store the parts of a batch one by one.
+        _ if config.allow_atomic_publish => Ok(Chain::Batches),
+        _ => Err(RelayError::NoBatches { stream: config.name.clone() }),
+    }
 }
 
 /// When the stream was made, as a checkpoint keeps it: to the microsecond.
