@@ -79,6 +79,7 @@ async fn nats(settings: &Settings) -> Result<Option<ManagedNats>, RunError> {
         NatsProgram::Named(program) => Some(program.clone()),
         NatsProgram::Searched => None,
     };
+    let searched = program.is_none();
     match ManagedNats::start(NatsOptions { directory: settings.data.clone(), program }).await {
         Ok(nats) => {
             tracing::info!(pid = nats.pid(), address = %nats.address(), "private nats-server is running");
@@ -93,6 +94,14 @@ async fn nats(settings: &Settings) -> Result<Option<ManagedNats>, RunError> {
             tracing::warn!(%error, "running without NATS: another process has the private nats-server of this directory");
             Ok(None)
         }
-        Err(error) => Err(error.into()),
+        // Whoever named the database may have no data directory that can be written to, and has asked for no NATS.
+        Err(error) if settings.database_url.is_some() && searched => {
+            tracing::warn!(%error, "running without NATS: events are not relayed");
+            Ok(None)
+        }
+        Err(error) => {
+            tracing::error!("a private nats-server does not start; `--nats-server none` runs without");
+            Err(error.into())
+        }
     }
 }
