@@ -23,7 +23,7 @@ pub use client::{Answer, Client, Endpoint, Request};
 pub use cluster::{TestDatabase, fresh_database};
 pub use consumer::{ConsumerProcess, consume};
 pub use events::{EventSource, Received};
-pub use nats::{NatsCluster, NatsServer, StreamedEvent, streamed};
+pub use nats::{NatsCluster, NatsServer, StreamedEvent, nats_program_directory, streamed};
 pub use place::fresh_path;
 pub use planner::Group;
 pub use rows::{Cell, cells, rows_of_tenant};

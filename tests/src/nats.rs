@@ -5,7 +5,7 @@ use std::{
     env,
     fs::{self, File},
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::LazyLock,
     time::{Duration, Instant},
@@ -40,6 +40,11 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let options = NatsOptions { directory: place().to_owned(), program };
     ManagedNats::find_program(&options).unwrap_or_else(|error| panic!("this test needs a nats-server: {error}"))
 });
+
+/// The directory of the nats-server that tests use.
+pub fn nats_program_directory() -> &'static Path {
+    PROGRAM.parent().expect("a program is in a directory")
+}
 
 /// A nats-server with JetStream, ended with this value.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use palaver_tests::{ConsumerProcess, Service, ServiceOptions, eventually};
+use palaver_tests::{ConsumerProcess, Service, ServiceOptions, eventually, fresh_database, nats_program_directory};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -103,4 +103,21 @@ async fn without_a_nats_server_all_but_the_relay_works_and_the_log_says_so() {
         account.admin().draft(&channel, "hello").await;
         service.stop().await;
     }
+}
+
+/// Somebody who named the database may have no data directory: as on a file system that can only be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_named_database_no_data_directory_is_needed() {
+    let database = fresh_database().await;
+    let options = ServiceOptions::new("up").on(&database).setting("data", "/proc/nowhere");
+    // There is a program, and it was not asked for.
+    let path = nats_program_directory().to_str().unwrap();
+    let options = options.setting("nats-stream", "PALAVER").without_variable("PALAVER_NATS_SERVER");
+    let mut service = options.variable("PATH", path).start().await;
+    assert_eq!(service.ready()["nats"], Value::Null);
+    let log = service.log();
+    let said = log.lines().find(|line| line.contains("running without NATS")).expect("it says so");
+    assert!(said.contains("/proc/nowhere"), "{said}");
+    service.account("Acme").await;
+    service.stop().await;
 }
