@@ -55,8 +55,11 @@ mod channels;
 mod identity;
 mod posts;
 
+/// Adds the samples of one aggregate.
+type Fill = fn(&mut Types);
+
 /// Each aggregate's samples.
-const SAMPLES: &[(&str, fn(&mut Types))] = &[
+const SAMPLES: &[(&str, Fill)] = &[
     ("post", posts::posts),
     ("post_group", posts::groups),
     ("workbench", posts::workbenches),

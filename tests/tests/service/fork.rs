@@ -265,7 +265,7 @@ async fn a_fork_is_made_whole_or_not_at_all() {
     fs::create_dir_all(unfinished.join("postgres")).unwrap();
     fs::write(unfinished.join("postgres/anything"), "half").unwrap();
     let told = fork(&service, last, &target, &[]).await;
-    assert_eq!(beside(target.parent().unwrap()), [target.clone()]);
+    assert_eq!(beside(target.parent().unwrap()), std::slice::from_ref(&target));
     assert_eq!(told["data"], data);
     let again = service.tool_output(&["fork", "--data", data, "--until", "1"]).await;
     assert_eq!(again.status.code(), Some(2));

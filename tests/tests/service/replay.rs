@@ -189,7 +189,7 @@ async fn a_range_compares_what_it_knows_whole() {
         rows.keys().map(|(_, id)| (*id).to_owned()).collect::<Vec<_>>()
     };
     let newer = replay(&service, &["posts", "--from", &position(middle + 1)]).await;
-    assert_eq!(found(&newer), [late.clone()]);
+    assert_eq!(found(&newer), std::slice::from_ref(&late));
     assert_eq!(newer["leftOut"]["beganBefore"], 2);
     assert_eq!(counts(&newer)["posts"], [1, 0, 0, 1, 2]);
     // Which part of a number comes from where can not be told.

@@ -73,7 +73,7 @@ pub(super) fn write(event: &RawEvent, bytes: &mut Vec<u8>) -> Result<(), ExportE
 /// The event of a line, or what is wrong with it.
 pub(in crate::run) fn read(line: &[u8]) -> Result<RawEvent, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| without_line(&error))?;
-    if line.recorded_at.timestamp_subsec_nanos() % 1_000 != 0 {
+    if !line.recorded_at.timestamp_subsec_nanos().is_multiple_of(1_000) {
         return Err("`recordedAt` is finer than a microsecond".to_owned());
     }
     let texts = [

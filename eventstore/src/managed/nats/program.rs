@@ -15,7 +15,7 @@ use super::super::{
 };
 
 /// The oldest version that knows all that the relay asks for.
-const OLDEST: Version = Version { major: 2, minor: 10 };
+const OLDEST: Version = Version { major: 2, minor: 12 };
 /// The environment variable by which only unpacked tools are looked at, as by scripts/setup.
 const SKIP_SYSTEM_VARIABLE: &str = "PALAVER_NATS_SKIP_SYSTEM";
 const NAME: &str = "nats-server";
@@ -160,7 +160,7 @@ mod tests {
         let error = Candidates::Found(vec![old.clone(), other, missing]).choose(account).unwrap_err();
         let ManagedError::NoNatsServer { looked, .. } = error else { panic!("{error}") };
         for (line, expected) in
-            looked.iter().zip(["is version 2.9, older than 2.10", "tells no version", "No such file"])
+            looked.iter().zip(["is version 2.9, older than 2.12", "tells no version", "No such file"])
         {
             assert!(line.contains(expected), "{line}");
         }
