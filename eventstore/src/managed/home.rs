@@ -5,6 +5,8 @@ use std::{
     io::{self, Read, Seek, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rustix::fs::OFlags;
@@ -15,6 +17,8 @@ use super::{ManagedError, Server, account::Account};
 const LOG_BYTES_MAX: u64 = 10 * 1024 * 1024;
 const LOG_TAIL_BYTES_MAX: u64 = 2000;
 const PRIVATE: u32 = 0o700;
+const LOCK_TRIES_MAX: u32 = 20;
+const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Debug)]
 pub(super) struct Home {
@@ -97,7 +101,16 @@ impl Home {
     pub(super) fn lock(&self) -> Result<File, ManagedError> {
         let path = self.path.join("lock");
         let mut file = self.open(&path, OpenOptions::new().read(true).write(true).create(true))?;
-        match file.try_lock() {
+        let mut taken = file.try_lock();
+        // A process that this one is just starting has all that is open here until it is another program.
+        for _ in 0..LOCK_TRIES_MAX {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            thread::sleep(LOCK_RETRY_PAUSE);
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut text = String::new();

@@ -348,7 +348,13 @@ async fn what_belongs_to_another_account_is_not_there() {
     }
     // Looked at first, because some of what they read of themselves is put on record.
     let rows = rows_of_tenant(&pool, &theirs.ids.account).await;
-    assert_eq!(everything(&operations, &theirs, head(&service).await).await, before, "nothing has happened to it");
+    let mut after = everything(&operations, &theirs, head(&service).await).await;
+    let mut before = before;
+    for read in [&mut before, &mut after] {
+        // The look before this one is on record in the stream of events; the rows tell whether anything else is.
+        read.retain(|name, _| !name.contains("/events"));
+    }
+    assert_eq!(after, before, "nothing has happened to it");
     for (table, before) in &rows_before {
         assert_eq!(&rows[table], before, "{table}: nothing has happened to it");
     }

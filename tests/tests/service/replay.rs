@@ -50,7 +50,7 @@ fn shown<'a>(report: &'a Value, table: &str) -> BTreeMap<(&'a str, &'a str), &'a
 async fn caught_up(service: &Service, account: &Account, pool: &PgPool) -> i64 {
     let head: i64 = sqlx::query_scalar("SELECT position FROM log_head").fetch_one(pool).await.unwrap();
     eventually("all read models at the head", async || {
-        let listed = service.tool(&["projections", "list", "--json"]).await;
+        let listed = service.tool(&["projections", "--json"]).await;
         let all = listed.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         all.map(|one| one["position"].as_i64().unwrap()).all(|position| position >= head).then_some(())
     })
