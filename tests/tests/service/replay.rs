@@ -239,7 +239,7 @@ async fn a_stream_that_can_not_be_read_is_told_and_left_out() {
     assert_eq!(counts(&replay(&service, &["posts"]).await)["post_counters"], [1, 0, 0, 1, 0]);
 
     // An operator went on behind the event in use, which a replay meets again.
-    service.tool(&["projections", "skip", "posts", "post", &poisoned]).await;
+    service.tool(&["quarantine", "skip", "posts", "post", &poisoned]).await;
     let report = replay(&service, &["posts"]).await;
     assert_eq!((&report["same"], &report["leftOut"]["poisoned"]), (&json!(true), &json!(1)));
     assert_eq!(counts(&report)["post_counters"], [0, 0, 0, 0, 1]);
